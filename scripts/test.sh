@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# npm test: everything, or one part (check | unit | integration | e2e) and files after it. Installs what is missing first.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+STEPS_BEGAN_AT=$(date +%s)
+. scripts/steps.sh
+part=${1:-all}
+shift || true
+
+bash scripts/bootstrap.sh
+export PATH="$PWD/node_modules/.bin:$PATH"
+export NODE_OPTIONS="--experimental-vm-modules --disable-warning=ExperimentalWarning${NODE_OPTIONS:+ $NODE_OPTIONS}"
+WORKERS=2
+
+check() {
+  step "biome"
+  NODE_OPTIONS='' biome check --error-on-warnings .
+  step "tsc"
+  NODE_OPTIONS='' tsc --noEmit -p .
+}
+unit() {
+  step "unit tests"
+  jest --selectProjects unit --maxWorkers=$WORKERS "$@"
+}
+# engine_and_images: Docker Engine and the images, which the tests below use for real.
+engine_and_images() {
+  step "Docker Engine and images"
+  as_root bash scripts/install.sh engine
+  NODE_OPTIONS='' bash scripts/build-images.sh
+}
+# tools: programs of others that the tests speak to.
+tools() {
+  local missing=()
+  command -v openssl >/dev/null || missing+=(openssl)
+  command -v curl >/dev/null || missing+=(curl)
+  command -v mosquitto_pub >/dev/null || missing+=(mosquitto-clients)
+  command -v nginx >/dev/null || missing+=(nginx-light)
+  command -v ip >/dev/null || missing+=(iproute2)
+  [ ${#missing[@]} -eq 0 ] || { step "installing ${missing[*]}"; install_packages "${missing[@]}"; }
+}
+integration() {
+  tools
+  engine_and_images
+  step "integration tests"
+  jest --selectProjects integration --maxWorkers=$WORKERS "$@"
+}
+e2e() {
+  tools
+  engine_and_images
+  step "end-to-end tests"
+  jest --selectProjects e2e --runInBand "$@"
+}
+
+case $part in
+  all)
+    check
+    unit
+    integration
+    e2e
+    step "all green"
+    ;;
+  check | unit | integration | e2e) "$part" "$@" ;;
+  *) fail "Unknown part \"$part\": check, unit, integration or e2e" ;;
+esac
