@@ -65,13 +65,7 @@ export interface CacheReport {
 }
 
 /** State of a cache node (connected-cache.md 1.7), worst reason wins. */
-export type NodeState =
-  | 'NotConfigured'
-  | 'NotProvisioned'
-  | 'NeverPhonedHome'
-  | 'Healthy'
-  | 'Unhealthy'
-  | 'Disabled';
+export type NodeState = 'NotConfigured' | 'NotProvisioned' | 'NeverPhonedHome' | 'Healthy' | 'Unhealthy' | 'Disabled';
 
 /** Answer of GET /api/v1/nodes/{name}/monitor. */
 export interface NodeMonitor {
@@ -82,9 +76,19 @@ export interface NodeMonitor {
   reasons: { code: string; text: string; sinceUtc: string | null }[];
   lastHeartbeatUtc: string | null;
   connected: boolean;
-  probe: { atUtc: string | null; ok: boolean | null; httpStatus: number | null; ms: number | null; error: string | null };
+  probe: {
+    atUtc: string | null;
+    ok: boolean | null;
+    httpStatus: number | null;
+    ms: number | null;
+    error: string | null;
+  };
   deployment: { desiredVersion: number; handledVersion: number; code: number; description: string };
-  modules: (ModuleHealth & { desiredStatus: 'running' | 'stopped' | null; startsSeen: number; lastChangeUtc: string | null })[];
+  modules: (ModuleHealth & {
+    desiredStatus: 'running' | 'stopped' | null;
+    startsSeen: number;
+    lastChangeUtc: string | null;
+  })[];
   cache: {
     /** Mbit/s over the last interval. */
     egressMbps: number;

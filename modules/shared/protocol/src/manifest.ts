@@ -40,7 +40,12 @@ export interface RegistryCredential {
 /** $edgeAgent desired properties, parsed. */
 export interface AgentDesired {
   schemaVersion: string;
-  runtime: { type: 'docker'; minDockerVersion: string; loggingOptions?: string; registryCredentials: RegistryCredential[] };
+  runtime: {
+    type: 'docker';
+    minDockerVersion: string;
+    loggingOptions?: string;
+    registryCredentials: RegistryCredential[];
+  };
   edgeAgent: ModuleDefinition;
   edgeHub: ModuleDefinition;
   modules: ModuleDefinition[];
@@ -86,7 +91,10 @@ export declare function checkManifest(modulesContent: ModulesContent): Problem[]
 export declare function normalizeImage(image: string, parentHostname?: string): string;
 
 /** The credential whose address is the image's domain (iotedge.md 1.7). */
-export declare function matchRegistryCredential(image: string, credentials: RegistryCredential[]): RegistryCredential | undefined;
+export declare function matchRegistryCredential(
+  image: string,
+  credentials: RegistryCredential[],
+): RegistryCredential | undefined;
 
 /** createOptions, createOptions01.. -> object; throws RangeError on gaps or bad JSON. Key match ignores case. */
 export declare function joinCreateOptions(settings: JsonObject): JsonObject;
