@@ -6,4 +6,6 @@ export type { Gateway, GatewayOptions, ServerCertificate, TlsListener } from './
 export * from './host.ts';
 export * from './identity.ts';
 export { DEFAULT_LIMITS, type GatewayLimits } from './limits.ts';
+export { tlsContext } from './listen-tls.ts';
 export * from './session.ts';
+export { WEB_SOCKET_PATH_PREFIX } from './web-socket.ts';

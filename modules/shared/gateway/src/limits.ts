@@ -3,6 +3,8 @@
 export interface GatewayLimits {
   /** From accept to a complete CONNECT packet (the TLS handshake has the same limit of its own). */
   readonly connectTimeoutMs: number;
+  /** How long the host may take to judge a CONNECT. */
+  readonly authenticateTimeoutMs: number;
   /** Largest packet before CONNACK: a client that has not authenticated may make us buffer no more than this. */
   readonly packetBytesMaxBeforeConnack: number;
   /** Largest packet after CONNACK: a 256 KiB message with its topic and property bag fits. */
@@ -31,6 +33,7 @@ export interface GatewayLimits {
 
 export const DEFAULT_LIMITS: GatewayLimits = {
   connectTimeoutMs: 10_000,
+  authenticateTimeoutMs: 50_000,
   packetBytesMaxBeforeConnack: 16 * 1024,
   packetBytesMax: 300 * 1024,
   messageBytesMax: 256 * 1024,
