@@ -106,7 +106,11 @@ export interface Platform {
 
   getTwin(deviceId: string, moduleId?: string): Promise<Twin | undefined>;
   /** Merge patch of tags and desired properties; the answer is the twin afterwards. */
-  patchTwin(deviceId: string, moduleId: string | undefined, patch: { tags?: JsonObject; desired?: JsonObject }): Promise<Twin>;
+  patchTwin(
+    deviceId: string,
+    moduleId: string | undefined,
+    patch: { tags?: JsonObject; desired?: JsonObject },
+  ): Promise<Twin>;
 
   /**
    * Deploys a base manifest to one device: all or nothing. CLOUD_MANIFEST_INVALID carries `details.problems`.
@@ -117,7 +121,11 @@ export interface Platform {
   getContent(deviceId: string): Promise<ModulesContent>;
 
   /** CLOUD_METHOD_DEVICE_OFFLINE, CLOUD_METHOD_TIMEOUT, CLOUD_DEVICE_NOT_FOUND, CLOUD_MODULE_NOT_FOUND, CLOUD_ARGUMENT_INVALID. */
-  invokeMethod(deviceId: string, moduleId: string | undefined, call: MethodRequest): Promise<{ status: number; payload: Json }>;
+  invokeMethod(
+    deviceId: string,
+    moduleId: string | undefined,
+    call: MethodRequest,
+  ): Promise<{ status: number; payload: Json }>;
 
   /** Messages in order of seq. With `afterSeq` or `sinceMs` the oldest that fit come first; with neither, the newest `limit`. */
   queryTelemetry(

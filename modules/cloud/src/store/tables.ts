@@ -49,8 +49,8 @@ export interface TwinTable {
 export interface SessionTable {
   device_id: string;
   module_id: string;
-  /** JSON array of subscription families. */
-  subscriptions: string;
+  /** sessionToBits() of @wayside/gateway. */
+  bits: number;
   updated_ms: number;
 }
 

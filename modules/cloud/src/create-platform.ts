@@ -1,0 +1,119 @@
+// Puts the IoT Hub face together: one store, one bus, the services on them, the device front. The seam is platform.ts.
+
+import type { Gateway, GatewayLimits } from '@wayside/gateway';
+import type { Clock, Logger } from '@wayside/kit';
+import { applyContent, readContent } from './deployments/apply-content.ts';
+import { DeviceFront } from './device-front/device-front.ts';
+import { forgetConnections } from './device-front/presence.ts';
+import { ensurePolicies, type Policies } from './identity/policies.ts';
+import { Registry } from './identity/registry.ts';
+import { SasAuthenticator } from './identity/sas-authenticator.ts';
+import { MethodCalls } from './methods/method-calls.ts';
+import type { ConnectionStrings, Platform } from './platform.ts';
+import { PlatformBus } from './platform-events.ts';
+import { CommitGroup } from './store/commit-group.ts';
+import { openStore } from './store/open-store.ts';
+import type { Db } from './store/tables.ts';
+import { TelemetryIntake } from './telemetry/telemetry-intake.ts';
+import { TelemetryRing } from './telemetry/telemetry-ring.ts';
+import { readHistory, readNewest } from './telemetry/telemetry-rows.ts';
+import { TwinService } from './twins/twin-service.ts';
+
+/** Messages of one queryTelemetry call. */
+export const HISTORY_MESSAGES_MAX = 10_000;
+
+export interface PlatformOptions {
+  /** File of the store; ':memory:' in tests. */
+  dbPath: string;
+  clock: Clock;
+  logger: Logger;
+  /** The hub's own name first, then further names that tokens may be made for; without ports. */
+  hostNames: readonly [string, ...string[]];
+  gatewayLimits?: Partial<GatewayLimits>;
+}
+
+/** The platform with what its own routes and listeners need besides. */
+export interface HubPlatform extends Platform {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Give it listeners: `listenTls({port, certificate})`, `attachWebSocket(httpsServer)`. */
+  readonly gateway: Gateway;
+  readonly registry: Registry;
+  readonly twins: TwinService;
+  readonly authenticator: SasAuthenticator;
+  readonly intake: TelemetryIntake;
+}
+
+/** Opens the store (CLOUD_STORE_FAILED) and starts the loops; nothing listens before the caller says so. */
+export async function createPlatform(options: PlatformOptions): Promise<HubPlatform> {
+  const { clock, logger, hostNames } = options;
+  const db = await openStore(options.dbPath);
+  await forgetConnections(db, clock.nowMs());
+  const policies = await ensurePolicies(db);
+  const bus = new PlatformBus(logger);
+  const commits = new CommitGroup(db);
+  const registry = new Registry({ db, clock, bus });
+  const twins = new TwinService({ db, commits, clock, bus });
+  const ring = new TelemetryRing({ db, clock, logger });
+  const intake = new TelemetryIntake({ db, clock, bus, stored: (deviceIds) => ring.note(deviceIds) });
+  const authenticator = new SasAuthenticator({ db, policies, hostNames, clock });
+  const front = new DeviceFront({
+    ...{ db, commits, clock, logger, bus, authenticator, twins, intake },
+    methodAnswer: (identity, rid, status, body) => {
+      methods.answer(identity.deviceId, identity.moduleId, rid, status, body);
+    },
+    ...(options.gatewayLimits ? { limits: options.gatewayLimits } : {}),
+  });
+  const methods = new MethodCalls({ db, clock, link: front });
+  ring.start();
+  const close = async () => {
+    await front.close();
+    await ring.stop();
+    await intake.idle();
+    await commits.idle();
+    await db.destroy();
+  };
+  return {
+    ...{ db, clock, logger, hostNames, registry, twins, authenticator, intake, close },
+    gateway: front.gateway,
+    ...registryCalls(registry, twins),
+    applyContent: (deviceId, content) => applyContent({ db, clock, registry, twins }, deviceId, content),
+    getContent: (deviceId) => readContent(db, deviceId),
+    invokeMethod: (deviceId, moduleId, call) => methods.invoke(deviceId, moduleId, call),
+    ...historyCalls(db),
+    on: (event, listener) => bus.on(event, listener),
+    connectionStrings: () => connectionStrings(hostNames[0], policies),
+  };
+}
+
+function registryCalls(registry: Registry, twins: TwinService) {
+  return {
+    createEdgeDevice: (deviceId: string) => registry.createDevice(deviceId, { iotEdge: true }),
+    getDevice: (deviceId: string) => registry.getDevice(deviceId),
+    listDevices: () => registry.listDevices(),
+    deleteDevice: (deviceId: string) => registry.deleteDevice(deviceId, '*'),
+    listModules: (deviceId: string) => registry.listModules(deviceId),
+    getTwin: (deviceId: string, moduleId?: string) => twins.get(deviceId, moduleId),
+    patchTwin: ((deviceId, moduleId, patch) => twins.change(deviceId, moduleId, patch, '*')) as Platform['patchTwin'],
+  };
+}
+
+function historyCalls(db: Db): Pick<Platform, 'queryTelemetry' | 'lastMessage'> {
+  return {
+    queryTelemetry: (deviceId, filter) =>
+      readHistory(db, deviceId, { ...filter, limit: Math.max(0, Math.min(filter.limit, HISTORY_MESSAGES_MAX)) }),
+    lastMessage: (deviceId, moduleId, messageType) => readNewest(db, deviceId, moduleId, messageType),
+  };
+}
+
+function connectionStrings(hostName: string, policies: Policies): ConnectionStrings {
+  const of = (name: keyof ConnectionStrings) =>
+    `HostName=${hostName};SharedAccessKeyName=${name};SharedAccessKey=${policies.get(name)?.primaryKey ?? ''}`;
+  return {
+    iothubowner: of('iothubowner'),
+    service: of('service'),
+    registryRead: of('registryRead'),
+    registryReadWrite: of('registryReadWrite'),
+    device: of('device'),
+  };
+}

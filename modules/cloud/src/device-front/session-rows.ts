@@ -1,0 +1,45 @@
+// MQTT sessions as rows: the SDKs subscribe once in the life of a client and rely on the hub to remember (cloud.md 3.3).
+
+import { type Identity, type Session, type SessionStore, sessionFromBits, sessionToBits } from '@wayside/gateway';
+import type { Clock } from '@wayside/kit';
+import type { CommitGroup } from '../store/commit-group.ts';
+import type { Db } from '../store/tables.ts';
+
+export class SessionRows implements SessionStore {
+  private readonly parts: { db: Db; commits: CommitGroup; clock: Clock };
+
+  constructor(parts: { db: Db; commits: CommitGroup; clock: Clock }) {
+    this.parts = parts;
+  }
+
+  async load(identity: Identity): Promise<Session | undefined> {
+    const row = await this.parts.db
+      .selectFrom('session')
+      .select('bits')
+      .where('device_id', '=', identity.deviceId)
+      .where('module_id', '=', identity.moduleId ?? '')
+      .executeTakeFirst();
+    return row && sessionFromBits(row.bits);
+  }
+
+  async save(identity: Identity, session: Session): Promise<void> {
+    const values = { bits: sessionToBits(session), updated_ms: this.parts.clock.nowMs() };
+    await this.parts.commits.run(async (trx) => {
+      await trx
+        .insertInto('session')
+        .values({ device_id: identity.deviceId, module_id: identity.moduleId ?? '', ...values })
+        .onConflict((conflict) => conflict.columns(['device_id', 'module_id']).doUpdateSet(values))
+        .execute();
+    });
+  }
+
+  async remove(identity: Identity): Promise<void> {
+    await this.parts.commits.run(async (trx) => {
+      await trx
+        .deleteFrom('session')
+        .where('device_id', '=', identity.deviceId)
+        .where('module_id', '=', identity.moduleId ?? '')
+        .execute();
+    });
+  }
+}

@@ -1,0 +1,129 @@
+// Takes messages in: what arrives while a commit is being written shares the next one, and each sender is answered after its commit.
+
+import type { Clock } from '@wayside/kit';
+import { EdgeError } from '@wayside/kit';
+import type { MessageProperties } from '@wayside/protocol';
+import { refusal } from '../errors.ts';
+import type { TelemetryMessage } from '../platform.ts';
+import type { PlatformBus } from '../platform-events.ts';
+import type { Db } from '../store/tables.ts';
+import { type NewMessage, writeMessages } from './telemetry-rows.ts';
+
+/** Body and properties of one message (IoT Hub's device-to-cloud limit). */
+export const MESSAGE_BYTES_MAX = 256 * 1024;
+/** Messages and bytes that wait for a commit, over all senders; each connection is bounded by the gateway besides. */
+export const QUEUE_MESSAGES_MAX = 50_000;
+export const QUEUE_BYTES_MAX = 256 * 1024 * 1024;
+/** Messages of one commit. */
+const COMMIT_MESSAGES_MAX = 1_000;
+const COMMIT_BYTES_MAX = 16 * 1024 * 1024;
+
+export interface IncomingMessage {
+  deviceId: string;
+  moduleId?: string;
+  properties: MessageProperties;
+  body: Uint8Array;
+}
+
+interface Waiting {
+  message: NewMessage;
+  resolve(seq: number): void;
+  reject(error: unknown): void;
+}
+
+export class TelemetryIntake {
+  private readonly parts: { db: Db; clock: Clock; bus: PlatformBus; stored: (deviceIds: Iterable<string>) => void };
+  private queue: Waiting[] = [];
+  private queueBytes = 0;
+  private running: Promise<void> | undefined;
+
+  /** `stored` is told after each commit which devices got messages. */
+  constructor(parts: { db: Db; clock: Clock; bus: PlatformBus; stored: (deviceIds: Iterable<string>) => void }) {
+    this.parts = parts;
+  }
+
+  /** Resolves with the message's seq when it is on disk. CLOUD_TELEMETRY_INVALID, CLOUD_TELEMETRY_BUSY. */
+  add(incoming: IncomingMessage): Promise<number> {
+    const message = toNewMessage(incoming, this.parts.clock.nowMs());
+    if (message.bytes > MESSAGE_BYTES_MAX) {
+      throw refusal(
+        'CLOUD_TELEMETRY_INVALID',
+        `Cannot take a message: it has ${message.bytes} bytes with its properties, at most ${MESSAGE_BYTES_MAX} are allowed`,
+      );
+    }
+    if (this.queue.length >= QUEUE_MESSAGES_MAX || this.queueBytes + message.bytes > QUEUE_BYTES_MAX) {
+      throw new EdgeError(
+        'CLOUD_TELEMETRY_BUSY',
+        `Cannot take a message: ${this.queue.length} messages of ${this.queueBytes} bytes wait for the disk`,
+        { source: 'internal', retry: 'backoff' },
+      );
+    }
+    return new Promise((resolve, reject) => {
+      this.queue.push({ message, resolve, reject });
+      this.queueBytes += message.bytes;
+      this.running ??= this.drain();
+    });
+  }
+
+  /** Resolves when all that was taken is on disk. */
+  async idle(): Promise<void> {
+    while (this.running) await this.running;
+  }
+
+  private async drain(): Promise<void> {
+    // One turn of the event loop: all packets of the sockets that are readable now come into this commit.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.queue.length > 0) await this.commit(this.takeBatch());
+    this.running = undefined;
+  }
+
+  private takeBatch(): Waiting[] {
+    let bytes = 0;
+    let count = 0;
+    while (count < this.queue.length && count < COMMIT_MESSAGES_MAX && (count === 0 || bytes < COMMIT_BYTES_MAX)) {
+      bytes += this.queue[count]!.message.bytes;
+      count += 1;
+    }
+    this.queueBytes -= bytes;
+    return this.queue.splice(0, count);
+  }
+
+  private async commit(batch: Waiting[]): Promise<void> {
+    let stored: TelemetryMessage[];
+    try {
+      stored = await writeMessages(
+        this.parts.db,
+        batch.map((waiting) => waiting.message),
+      );
+    } catch (error) {
+      for (const waiting of batch) waiting.reject(error);
+      return;
+    }
+    for (const [index, waiting] of batch.entries()) waiting.resolve(stored[index]!.seq);
+    this.parts.stored(new Set(stored.map((message) => message.deviceId)));
+    for (const message of stored) this.parts.bus.emit('telemetry', message);
+  }
+}
+
+function toNewMessage(incoming: IncomingMessage, nowMs: number): NewMessage {
+  const system = JSON.stringify(incoming.properties.system);
+  const app = JSON.stringify(incoming.properties.app);
+  return {
+    deviceId: incoming.deviceId,
+    moduleId: incoming.moduleId ?? '',
+    enqueuedAtMs: nowMs,
+    messageType: incoming.properties.app.messageType ?? '',
+    system,
+    app,
+    body: incoming.body,
+    bytes: incoming.body.length + propertyBytes(incoming.properties),
+  };
+}
+
+function propertyBytes({ system, app }: MessageProperties): number {
+  let bytes = 0;
+  for (const [key, value] of [...Object.entries(system), ...Object.entries(app)]) {
+    bytes += Buffer.byteLength(key) + Buffer.byteLength(value);
+  }
+  return bytes;
+}

@@ -1,0 +1,65 @@
+// Twin calls of back ends and clients: one transaction each, told on the bus after the commit.
+
+import type { Clock } from '@wayside/kit';
+import type { JsonObject } from '@wayside/protocol';
+import type { Twin } from '../platform.ts';
+import type { PlatformBus } from '../platform-events.ts';
+import type { CommitGroup } from '../store/commit-group.ts';
+import type { Db } from '../store/tables.ts';
+import { type ChangedTwin, changeTwin, patchReported, readTwin, requireTwin, type TwinChange } from './twin-rows.ts';
+
+export class TwinService {
+  private readonly parts: { db: Db; commits: CommitGroup; clock: Clock; bus: PlatformBus };
+
+  constructor(parts: { db: Db; commits: CommitGroup; clock: Clock; bus: PlatformBus }) {
+    this.parts = parts;
+  }
+
+  async get(deviceId: string, moduleId?: string): Promise<Twin | undefined> {
+    return await readTwin(this.parts.db, deviceId, moduleId);
+  }
+
+  /** CLOUD_DEVICE_NOT_FOUND, CLOUD_MODULE_NOT_FOUND. */
+  async require(deviceId: string, moduleId?: string): Promise<Twin> {
+    return await requireTwin(this.parts.db, deviceId, moduleId);
+  }
+
+  /** Changes tags and desired properties when `ifMatch` (etag or '*') holds. */
+  async change(deviceId: string, moduleId: string | undefined, change: TwinChange, ifMatch: string): Promise<Twin> {
+    const { commits, clock } = this.parts;
+    const changed = await commits.run(async (trx) =>
+      changeTwin(trx, await requireTwin(trx, deviceId, moduleId), change, ifMatch, clock.nowMs()),
+    );
+    this.tellDesired(changed);
+    return changed.twin;
+  }
+
+  /** Merges a client's reported patch; resolves with the new version when it is on disk. */
+  async report(
+    deviceId: string,
+    moduleId: string | undefined,
+    patch: JsonObject,
+    ifVersion: number | undefined,
+  ): Promise<number> {
+    const { commits, clock, bus } = this.parts;
+    const atMs = clock.nowMs();
+    const version = await commits.run(async (trx) =>
+      patchReported(trx, await requireTwin(trx, deviceId, moduleId), patch, ifVersion, atMs),
+    );
+    bus.emit('reported', { deviceId, ...(moduleId === undefined ? {} : { moduleId }), patch, version, atMs });
+    return version;
+  }
+
+  /** After the commit of a change: connected clients and listeners learn of it. */
+  tellDesired(changed: ChangedTwin): void {
+    const { twin, desiredPatch } = changed;
+    if (!desiredPatch) return;
+    this.parts.bus.emit('desired', {
+      deviceId: twin.deviceId,
+      ...(twin.moduleId === undefined ? {} : { moduleId: twin.moduleId }),
+      patch: desiredPatch,
+      version: twin.desiredVersion,
+      atMs: this.parts.clock.nowMs(),
+    });
+  }
+}
