@@ -1,4 +1,4 @@
-// The deployment manifest, schema 1.0 to 1.3, with the truths of the original's parsers (iotedge.md 1).
+// The deployment manifest, schema 1.0 to 1.3: its shapes as the runtime uses them (iotedge.md 1).
 
 import type { JsonObject } from './json.ts';
 
@@ -51,13 +51,10 @@ export interface AgentDesired {
   modules: ModuleDefinition[];
 }
 
-/** Result of a parse for the device side: code is what lastDesiredStatus gets. */
+/** Result of a parse for the device side: code is what lastDesiredStatus gets. Paths of problems begin at the desired section. */
 export type AgentDesiredResult =
   | { ok: true; desired: AgentDesired }
   | { ok: false; code: 400 | 412 | 417; description: string; problems: Problem[] };
-
-/** $edgeAgent `properties.desired` (with or without $version/$metadata) as edgeAgent reads it. Lenient on unknown fields, image tag default, chunked createOptions, 412 and 417 as the original. `parentHostname` resolves `$upstream:port/...`. */
-export declare function parseAgentDesired(desired: JsonObject, o?: { parentHostname?: string }): AgentDesiredResult;
 
 export interface HubRouteDefinition {
   name: string;
@@ -67,6 +64,7 @@ export interface HubRouteDefinition {
   /** 0 = inherit. */
   timeToLiveSecs: number;
 }
+
 export interface HubDesired {
   schemaVersion: string;
   routes: HubRouteDefinition[];
@@ -74,29 +72,23 @@ export interface HubDesired {
   timeToLiveSecs: number;
   maxSizeBytes?: number;
 }
+
 export type HubDesiredResult =
   | { ok: true; desired: HubDesired }
   | { ok: false; code: 400; description: string; problems: Problem[] };
 
-/** $edgeHub `properties.desired` as edgeHub reads it (route text is not parsed here). */
-export declare function parseHubDesired(desired: JsonObject): HubDesiredResult;
+export const STARTUP_ORDER_DEFAULT = 4294967295;
+/** Larger numbers are less urgent: a route without a priority comes after 0..9. */
+export const ROUTE_PRIORITY_DEFAULT = 2_000_000_000;
+/** Seconds, when schema 1.0 has no storeAndForwardConfiguration. */
+export const TIME_TO_LIVE_SECS_DEFAULT = 7200;
+/** Module names are container names and module ids. */
+export const MODULE_NAME = /^[a-zA-Z0-9_-]+$/;
+/** A description must fit a twin string. */
+const DESCRIPTION_CHARS_MAX = 1000;
 
-/** Accepts the envelope forms of iotedge.md 1.1 ({modulesContent}, {content:{modulesContent}}, a configuration object) and returns the modulesContent; problems when none is there. */
-export declare function readEnvelope(document: unknown): { modulesContent: ModulesContent } | { problems: Problem[] };
-
-/** Every problem of a base manifest for one device, as strict as the published JSON Schema plus the parsers and the twin limits: names, enums, createOptions JSON and chunks, routes present, sizes. [] = good. */
-export declare function checkManifest(modulesContent: ModulesContent): Problem[];
-
-/** `repo/image` -> `repo/image:latest`; digests stay. Throws RangeError on a blank or malformed name. */
-export declare function normalizeImage(image: string, parentHostname?: string): string;
-
-/** The credential whose address is the image's domain (iotedge.md 1.7). */
-export declare function matchRegistryCredential(
-  image: string,
-  credentials: RegistryCredential[],
-): RegistryCredential | undefined;
-
-/** createOptions, createOptions01.. -> object; throws RangeError on gaps or bad JSON. Key match ignores case. */
-export declare function joinCreateOptions(settings: JsonObject): JsonObject;
-/** Inverse: chunks of at most 512 characters. */
-export declare function splitCreateOptions(createOptions: JsonObject): { [key: string]: string };
+/** Text of lastDesiredStatus for a set that could not be parsed. */
+export function describeProblems(problems: readonly Problem[]): string {
+  const text = `Error while parsing desired properties - ${problems.map((p) => `${p.path} ${p.message}`).join('; ')}`;
+  return text.length > DESCRIPTION_CHARS_MAX ? `${text.slice(0, DESCRIPTION_CHARS_MAX)}...` : text;
+}

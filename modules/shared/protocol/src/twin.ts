@@ -1,6 +1,6 @@
 // Twin documents and their merge rules (RFC 7396 merge patch plus IoT Hub's limits, iotedge.md 1.8, cloud.md 1.5).
 
-import type { Json, JsonObject } from './json.ts';
+import { isJsonObject as isObject, type Json, type JsonObject, setOwnValue as setOwn } from './json.ts';
 
 /** Largest desired or reported section, by the service's counting (keys + values: strings by characters, numbers 8, booleans 4). */
 export const TWIN_SECTION_BYTES_MAX = 32 * 1024;
@@ -211,17 +211,6 @@ function copyJson(value: Json, depth: number): Json {
   const copy: JsonObject = {};
   for (const key of Object.keys(value)) setOwn(copy, key, copyJson(value[key] as Json, depth + 1));
   return copy;
-}
-
-/** Plain assignment to `__proto__` would change the object's prototype instead of making a key. */
-function setOwn(object: JsonObject, key: string, value: Json): void {
-  if (key === '__proto__')
-    Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
-  else object[key] = value;
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function guardDepth(depth: number): void {
