@@ -2,8 +2,9 @@
 
 import { EdgeError } from '@wayside/kit';
 import type { JsonObject } from '@wayside/protocol';
+import { NODE_ERRORS } from './node-errors.ts';
 
-export const ERRORS = {
+const HUB_ERRORS = {
   CLOUD_ARGUMENT_INVALID: {
     meaning: 'A request to the IoT Hub API carries a field, header or query parameter that cannot be used.',
     action: 'Correct the field the message names; the message shows the current and the wanted value.',
@@ -101,7 +102,10 @@ export const ERRORS = {
     meaning: 'The database of the cloud could not be opened, migrated or written.',
     action: 'Check free space and rights of the state directory; the cause is in the message.',
   },
+  ...NODE_ERRORS,
 } as const;
+
+export const ERRORS = { ...HUB_ERRORS, ...NODE_ERRORS } as const;
 
 export type CloudErrorCode = keyof typeof ERRORS;
 

@@ -1,9 +1,11 @@
 // The list of migrations, in the order they were written. A released one never changes: add a file and a line.
 
-import type { Migration } from 'kysely';
+import type { Migration } from 'kysely/migration';
 import { createHubTables } from './migrations/hub-0001.ts';
+import { createNodeTables } from './migrations/node-0001.ts';
 
 /** Names are kept in the database; every face prefixes its own ('hub-', 'node-'), so both can grow apart. */
 export const MIGRATIONS: { [name: string]: Migration } = {
   'hub-0001': createHubTables,
+  'node-0001': createNodeTables,
 };

@@ -1,6 +1,7 @@
 // Registry, twins, sessions, telemetry and policies of the IoT Hub face.
 
-import { type Kysely, type Migration, sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
+import type { Migration } from 'kysely/migration';
 
 export const createHubTables: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {
