@@ -1,0 +1,126 @@
+// `node create|show|list|set|delete|provision`: cache nodes in the cloud.
+
+import { EdgeError } from '@wayside/kit';
+import type { ErrorCode } from '../errors.ts';
+import type { Io } from '../io.ts';
+import { alignedTable } from '../table/aligned-table.ts';
+import type { CacheNode, CloudClient, NodeFields } from './cloud-client.ts';
+
+export interface NodeOptions {
+  ip?: string;
+  httpPort?: number;
+  egress?: number;
+  drive?: { path: string; sizeGb: number }[];
+  cidr?: string[];
+  enabled?: boolean;
+}
+
+/** Options of the command -> fields of the cloud; what is not given is left to the cloud. */
+export function nodeFields(options: NodeOptions): Partial<NodeFields> {
+  return {
+    ...(options.ip === undefined ? {} : { ipAddress: options.ip }),
+    ...(options.httpPort === undefined ? {} : { httpPort: options.httpPort }),
+    ...(options.egress === undefined ? {} : { maxEgressMbps: options.egress }),
+    ...(options.drive === undefined ? {} : { drives: options.drive }),
+    ...(options.cidr === undefined ? {} : { cidrs: options.cidr }),
+    ...(options.enabled === undefined ? {} : { isEnabled: options.enabled }),
+  };
+}
+
+/** `PATH,GB` -> drive. */
+export function parseDrive(text: string): { path: string; sizeGb: number } {
+  const match = /^(\/[^,]*),(\d{1,6})$/.exec(text);
+  if (match === null)
+    throw new EdgeError(
+      'CLI_OPTION_INVALID' satisfies ErrorCode,
+      `Cannot read the drive "${text}": wanted an absolute path, a comma and whole GB, such as /datadrive,100`,
+      { source: 'config' },
+    );
+  return { path: match[1]!, sizeGb: Number(match[2]) };
+}
+
+export async function createNode(
+  io: Io,
+  client: CloudClient,
+  name: string,
+  options: NodeOptions & { json?: boolean },
+): Promise<void> {
+  const node = await client.createNode({ name, ...nodeFields(options) });
+  io.stdout.write(
+    options.json ? `${JSON.stringify(node)}\n` : `Created node ${name}; install it with: node provision ${name}\n`,
+  );
+}
+
+export async function setNode(io: Io, client: CloudClient, name: string, options: NodeOptions): Promise<void> {
+  const fields = nodeFields(options);
+  if (Object.keys(fields).length === 0)
+    throw new EdgeError('CLI_OPTION_INVALID' satisfies ErrorCode, `Cannot change node ${name}: no field was given`, {
+      source: 'config',
+    });
+  await client.updateNode(name, fields);
+  io.stdout.write(`Changed node ${name}: ${Object.keys(fields).join(', ')}\n`);
+}
+
+export async function deleteNode(io: Io, client: CloudClient, name: string): Promise<void> {
+  await client.deleteNode(name);
+  io.stdout.write(`Deleted node ${name}\n`);
+}
+
+export async function listNodes(io: Io, client: CloudClient, options: { json?: boolean }): Promise<void> {
+  const nodes = await client.listNodes();
+  if (options.json) io.stdout.write(`${JSON.stringify(nodes)}\n`);
+  else
+    io.stdout.write(
+      alignedTable([
+        ['NAME', 'STATE', 'IP ADDRESS', 'PORT', 'EGRESS (Mbit/s)', 'PREFIXES', 'ENABLED', 'REASON'],
+        ...nodes.map((n) => [
+          n.name,
+          n.state,
+          n.ipAddress ?? '-',
+          String(n.httpPort),
+          String(n.maxEgressMbps),
+          String(n.cidrs.length),
+          n.isEnabled ? 'yes' : 'no',
+          n.reasons[0]?.text ?? '-',
+        ]),
+      ]),
+    );
+}
+
+export async function showNode(io: Io, client: CloudClient, name: string, options: { json?: boolean }): Promise<void> {
+  const node = await client.showNode(name);
+  io.stdout.write(options.json ? `${JSON.stringify(node)}\n` : nodeText(node));
+}
+
+/** Name and value a line; pure. */
+export function nodeText(node: CacheNode): string {
+  return alignedTable([
+    ['name', node.name],
+    ['state', `${node.state}: ${node.stateText}`],
+    ...node.reasons.map((r) => [
+      'reason',
+      `${r.code}: ${r.text}${r.sinceUtc === null ? '' : ` (since ${r.sinceUtc})`}`,
+    ]),
+    ['ip address', node.ipAddress ?? '-'],
+    ['http port', String(node.httpPort)],
+    ['max egress', `${node.maxEgressMbps} Mbit/s`],
+    ['enabled', node.isEnabled ? 'yes' : 'no'],
+    ...node.drives.map((d, i) => [`drive ${i + 1}`, `${d.path}, ${d.sizeGb} GB`]),
+    ['prefixes', node.cidrs.length === 0 ? `none (${node.prefixSource})` : node.cidrs.join(', ')],
+    ['cache node id', node.cacheNodeId],
+    ['customer id', node.customerId],
+    ['created', node.createdAtUtc],
+  ]);
+}
+
+/** The command carries keys that work once: it is printed, never logged. */
+export async function provisionNode(
+  io: Io,
+  client: CloudClient,
+  name: string,
+  options: { json?: boolean },
+): Promise<void> {
+  const provisioning = await client.provisionNode(name);
+  if (options.json) io.stdout.write(`${JSON.stringify(provisioning)}\n`);
+  else io.stdout.write(`Run this on the server that becomes ${name} (it works once):\n\n${provisioning.command}\n`);
+}
