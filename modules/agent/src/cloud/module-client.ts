@@ -4,7 +4,7 @@
 // Adapter: one connection of module $edgeAgent over azure-iot-device and MQTT. No retries here: a lost connection is replaced by a new client,
 // because the SDK subscribes twin topics only once in the life of a client (cloud.md 3.3).
 
-import tls, { rootCertificates } from 'node:tls';
+import tls from 'node:tls';
 import { EdgeError, type Logger } from '@wayside/kit';
 import type { Json, JsonObject } from '@wayside/protocol';
 import common from 'azure-iot-common';

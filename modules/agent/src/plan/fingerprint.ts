@@ -1,7 +1,14 @@
 // Decides whether a container is the one a definition asks for: a hash of what the container is made from, carried in a label.
 
 import { createHash } from 'node:crypto';
-import { type AgentDesired, type Json, jsonEqual, type ModuleDefinition } from '@wayside/protocol';
+import {
+  type AgentDesired,
+  type Json,
+  type JsonObject,
+  jsonEqual,
+  type ModuleDefinition,
+  normalizeImage,
+} from '@wayside/protocol';
 import type { Desired, DesiredModule, ObservedModule } from './model.ts';
 
 export const LABEL_FINGERPRINT = 'io.wayside.fingerprint';
@@ -59,7 +66,7 @@ export function labelsOf(module: DesiredModule, deploymentVersion: number): { [n
   };
   if (module.name === 'edgeAgent') {
     labels[LABEL_AGENT_CREATE_OPTIONS] = JSON.stringify(module.createOptions);
-    labels[LABEL_AGENT_ENV] = JSON.stringify(module.env);
+    labels[LABEL_AGENT_ENV] = JSON.stringify(envValues(module));
   }
   return labels;
 }
@@ -74,11 +81,25 @@ export function isSameContainer(desired: DesiredModule, observed: ObservedModule
  */
 export function isSameAgent(desired: DesiredModule, observed: ObservedModule): boolean {
   if (observed.labels[LABEL_FINGERPRINT] !== undefined) return isSameContainer(desired, observed);
-  if (observed.image !== desired.image) return false;
+  if (normalized(observed.image) !== desired.image) return false;
   return (
     sameJsonLabel(observed.labels[LABEL_AGENT_CREATE_OPTIONS], desired.createOptions) &&
-    sameJsonLabel(observed.labels[LABEL_AGENT_ENV], desired.env)
+    sameJsonLabel(observed.labels[LABEL_AGENT_ENV], envValues(desired))
   );
+}
+
+/** Environment as the manifest writes it: {NAME: {value}}. */
+function envValues(module: ModuleDefinition): JsonObject {
+  return Object.fromEntries(Object.entries(module.env).map(([name, value]) => [name, { value }]));
+}
+
+/** config.toml may name an image without its tag. */
+function normalized(image: string): string {
+  try {
+    return normalizeImage(image);
+  } catch {
+    return image;
+  }
 }
 
 function sameJsonLabel(label: string | undefined, wanted: { [key: string]: unknown }): boolean {

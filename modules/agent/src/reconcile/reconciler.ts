@@ -6,7 +6,7 @@
 // - The snapshot is published before steps run and after nothing is left to do, so that the outside sees why.
 
 import { backoffDelayMs, type Clock, describeError, type Logger, SingleFlight } from '@wayside/kit';
-import type { AgentDesired, Identity } from '@wayside/protocol';
+import type { AgentDesired } from '@wayside/protocol';
 import type { ContainerEngine } from '../daemon/management-client.ts';
 import { isSameContainer } from '../plan/fingerprint.ts';
 import {
@@ -26,6 +26,7 @@ import type { LastDesired, ModuleSnapshot, Snapshot } from '../report/snapshot.t
 import { deploymentStatus } from './deployment-status.ts';
 import { EXECUTORS, type StepPorts } from './executors.ts';
 import type { ImagePulls } from './image-pulls.ts';
+import { KnownIdentities } from './known-identities.ts';
 import type { ModuleMemory } from './module-memory.ts';
 import { type StepOutcome, StepRunner } from './step-runner.ts';
 
@@ -35,9 +36,7 @@ export const OBSERVE_PERIOD_MS = 2000;
 const ROUND_GAP_MS = 50;
 /** Rounds in a row that did something; more than this is a quarrel with the engine and goes on at the ordinary pace. */
 const BUSY_ROUNDS_MAX = 40;
-/** Identities are asked for again this often even when nothing changes. */
-const IDENTITIES_AGE_MS_MAX = 300_000;
-const AGENT_UPDATE_RETRY_BASE_MS = 60_000;
+const AGENT_UPDATE_RETRY_BASE_MS = 300_000;
 const AGENT_UPDATE_RETRY_MAX_MS = 3_600_000;
 
 /** A deployment, or the reason why one cannot be used. */
@@ -67,7 +66,7 @@ export class Reconciler {
   #applied: Extract<Deployment, { parsed: AgentDesired }> | undefined;
   #lastDesired: LastDesired = { version: 0, code: 417, description: 'No deployment has been read yet' };
   #refused: LastDesired | undefined;
-  #identities: { list: readonly Identity[]; atMs: number } | undefined;
+  readonly #identities: KnownIdentities;
   #snapshot: Snapshot | undefined;
   #wake: () => void = () => undefined;
   #isWoken = false;
@@ -80,6 +79,7 @@ export class Reconciler {
     this.#options = options;
     const { clock, logger, onOutcome } = options;
     this.#runner = new StepRunner({ execute: (step, signal) => this.#execute(step, signal), clock, logger, onOutcome });
+    this.#identities = new KnownIdentities(options.engine, clock, logger, () => this.wake());
     this.#flight = new SingleFlight<void>((_wish, signal) => this.#round(signal));
   }
 
@@ -98,7 +98,7 @@ export class Reconciler {
       if (isNew) this.#runner.forgetAll();
       this.#options.pulls.retain(neededImages(deployment.desired));
       this.#groupWaitSinceMs.clear();
-      this.#identities = undefined;
+      this.#identities.refresh();
     }
     this.wake();
   }
@@ -125,6 +125,7 @@ export class Reconciler {
   /** Rounds until the signal aborts. A failed round is logged and followed by the next. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, logger } = this.#options;
+    signal.addEventListener('abort', () => void this.#flight.close(), { once: true });
     while (!signal.aborted) {
       this.#isWoken = false;
       await this.#flight.request(undefined).catch((error: unknown) => {
@@ -167,10 +168,11 @@ export class Reconciler {
       return;
     }
     await this.#remember(applied.desired, observed);
-    const identities = await this.#knownIdentities(signal);
+    const identities = await this.#identities.current();
     const facts = this.#facts(applied.desired, observed);
     const next = plan(applied.desired, { modules: observed, identities }, facts);
-    this.#runner.forgetUnwanted(next.stages, facts.nowMs);
+    const concerned = [...next.stages.flat().map((step) => step.name), ...next.waits.map((wait) => wait.subject)];
+    this.#runner.forgetUnwanted(new Set(concerned), facts.nowMs);
     this.#trackGroupWaits(next, facts.nowMs);
     this.#lastDesired = deploymentStatus(
       applied.desired,
@@ -212,11 +214,11 @@ export class Reconciler {
         registryCredentials: applied.parsed.runtime.registryCredentials,
       },
     };
-    if (step.kind === 'createIdentity' || step.kind === 'deleteIdentity' || step.kind === 'create')
-      this.#identities = undefined;
     // The mapped type guarantees the pair; the compiler cannot follow it through a lookup.
     const execute = EXECUTORS[step.kind] as (step: Step, ports: StepPorts, signal: AbortSignal) => Promise<void>;
     await execute(step, ports, signal);
+    if (step.kind === 'createIdentity') this.#identities.add(step.moduleId);
+    if (step.kind === 'deleteIdentity') this.#identities.remove(step.moduleId);
   }
 
   /** Facts that come from comparing two looks: what ended by itself, what runs well. */
@@ -243,20 +245,6 @@ export class Reconciler {
       .catch((error: unknown) => logger.warn('Versions that run cannot be remembered', { error }));
     const agent = observed.get('edgeAgent');
     if (agent && isSameContainer(desired.edgeAgent, agent)) await memory.clearAgentUpdate();
-  }
-
-  async #knownIdentities(signal: AbortSignal): Promise<readonly Identity[] | undefined> {
-    const { engine, clock, logger } = this.#options;
-    const nowMs = clock.nowMs();
-    const known = this.#identities;
-    if (known && nowMs >= known.atMs && nowMs - known.atMs < IDENTITIES_AGE_MS_MAX) return known.list;
-    try {
-      this.#identities = { list: await engine.listIdentities(signal), atMs: nowMs };
-      return this.#identities.list;
-    } catch (error) {
-      logger.warn('Daemon does not list the module identities', { error });
-      return undefined;
-    }
   }
 
   #facts(desired: Desired, observed: ReadonlyMap<string, ObservedModule>): Facts {

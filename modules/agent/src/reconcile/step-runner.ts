@@ -43,11 +43,12 @@ export class StepRunner {
     this.#attempts.clear();
   }
 
-  /** Drops failures whose time has come and whose step nobody asks for any more: the trouble went away by itself. */
-  forgetUnwanted(stages: Step[][], nowMs: number): void {
-    const wanted = new Set(stages.flat().map((step) => stepKey(step.kind, step.name)));
-    for (const [key, attempt] of this.#attempts)
-      if (attempt.nextAtMs <= nowMs && !wanted.has(key)) this.#attempts.delete(key);
+  /** Drops failures whose time has come when nothing is asked for their subject any more: the trouble went away by itself. */
+  forgetUnwanted(concerned: ReadonlySet<string>, nowMs: number): void {
+    for (const [key, attempt] of this.#attempts) {
+      const subject = key.slice(key.indexOf(':') + 1);
+      if (attempt.nextAtMs <= nowMs && !concerned.has(subject)) this.#attempts.delete(key);
+    }
   }
 
   async run(stages: Step[][], signal: AbortSignal): Promise<void> {
