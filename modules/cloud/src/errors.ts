@@ -4,7 +4,7 @@ import { EdgeError } from '@wayside/kit';
 import type { JsonObject } from '@wayside/protocol';
 import { NODE_ERRORS } from './node-errors.ts';
 
-const HUB_ERRORS = {
+export const ERRORS = {
   CLOUD_ARGUMENT_INVALID: {
     meaning: 'A request to the IoT Hub API carries a field, header or query parameter that cannot be used.',
     action: 'Correct the field the message names; the message shows the current and the wanted value.',
@@ -104,8 +104,6 @@ const HUB_ERRORS = {
   },
   ...NODE_ERRORS,
 } as const;
-
-export const ERRORS = { ...HUB_ERRORS, ...NODE_ERRORS } as const;
 
 export type CloudErrorCode = keyof typeof ERRORS;
 

@@ -63,7 +63,7 @@ export interface TelemetryMessage {
 
 export interface MethodRequest {
   methodName: string;
-  /** undefined = empty body on the wire; null = the JSON text null. */
+  /** Absent and null are the JSON text null on the wire. */
   payload?: Json;
   /** 5..300, default 30. */
   responseTimeoutSecs?: number;

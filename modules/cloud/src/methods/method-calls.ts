@@ -154,7 +154,8 @@ function checkCall(call: MethodRequest): string {
   }
   checkSecs('responseTimeoutInSeconds', call.responseTimeoutSecs, RESPONSE_TIMEOUT_SECS_MIN, RESPONSE_TIMEOUT_SECS_MAX);
   checkSecs('connectTimeoutInSeconds', call.connectTimeoutSecs, 0, CONNECT_TIMEOUT_SECS_MAX);
-  const body = call.payload === undefined ? '' : JSON.stringify(call.payload);
+  // An empty body is legal, but the Node SDK on the device answers it with 400: JSON null means the same to all of them.
+  const body = JSON.stringify(call.payload ?? null);
   const bytes = Buffer.byteLength(body);
   if (bytes > METHOD_PAYLOAD_BYTES_MAX)
     throw invalid('payload', `${bytes} bytes`, `${METHOD_PAYLOAD_BYTES_MAX} at most`);
