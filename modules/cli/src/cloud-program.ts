@@ -20,17 +20,9 @@ import { forgetSession, loadSession } from './cloud/session.ts';
 import { sessionFile } from './config.ts';
 import { monitor } from './monitor/monitor.ts';
 import { unixSecs } from './node/logs.ts';
-import {
-  badOption,
-  DAY_MS,
-  durationOption,
-  type LogsArguments,
-  nodeLogs,
-  type Shell,
-  tailOption,
-  timeOption,
-  wholeNumber,
-} from './program.ts';
+import { type LogsArguments, nodeLogs } from './node-program.ts';
+import { badOption, DAY_MS, durationOption, tailOption, timeOption, wholeNumber } from './option-values.ts';
+import type { Shell } from './shell.ts';
 
 const PORT_MAX = 65_535;
 const MESSAGES_LIMIT_DEFAULT = 100;
@@ -62,7 +54,7 @@ function addSessionCommands(program: Command, shell: Shell): void {
   program
     .command('login <url>')
     .description('log in at a cloud; the session is kept for this user')
-    .option('--user <name>', 'user name', 'admin')
+    .option('--user <name>', 'user name (default: admin)', 'admin')
     .option('--password-file <file>', 'file whose first line is the password (default: asked for)')
     .option('--ca <file>', "PEM of the cloud's CA (default: the CAs of this machine)")
     .option('--pin <sha256//...>', 'public key of the server, as in the provisioning command, instead of --ca')
@@ -169,13 +161,13 @@ function addDeploymentCommands(program: Command, shell: Shell): void {
     .description('call a direct method; payload and answer are JSON')
     .option(
       '--response-timeout <seconds>',
-      'wait for the answer',
+      'wait for the answer (default: 30)',
       wholeNumber(METHOD_TIMEOUT_SECS_MIN, METHOD_TIMEOUT_SECS_MAX),
       METHOD_TIMEOUT_SECS_DEFAULT,
     )
     .option(
       '--connect-timeout <seconds>',
-      'wait for a node that is not connected',
+      'wait for a node that is not connected (default: 0)',
       wholeNumber(0, METHOD_TIMEOUT_SECS_MAX),
       0,
     )
@@ -221,7 +213,7 @@ function addReadCommands(program: Command, shell: Shell): void {
   program
     .command('logs <node-or-module> [module]')
     .description('print the log of a module: `logs MODULE` of this node, `logs NODE MODULE` through the cloud')
-    .option('--tail <lines>', 'last lines only', tailOption, 'all')
+    .option('--tail <lines>', 'last lines only (default: all)', tailOption, 'all')
     .option('--since <time>', 'from then on: RFC 3339, UNIX seconds or a duration (default: 1 day)', timeOption(io))
     .option('--until <time>', 'up to then (this node only)', timeOption(io))
     .option('-f, --follow', 'go on with what comes (this node only)', false)
@@ -235,7 +227,12 @@ function addReadCommands(program: Command, shell: Shell): void {
   const readOptions = (command: Command): Command =>
     command
       .option('--after <seq>', 'only what came after this number', wholeNumber(0))
-      .option('--limit <count>', 'at most so many', wholeNumber(1), MESSAGES_LIMIT_DEFAULT)
+      .option(
+        '--limit <count>',
+        'at most so many (default: 100; no limit with --follow)',
+        wholeNumber(1),
+        MESSAGES_LIMIT_DEFAULT,
+      )
       .option('-f, --follow', 'go on with what comes', false)
       .option('--json', 'a line of JSON each', false);
   readOptions(

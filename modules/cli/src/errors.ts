@@ -1,10 +1,6 @@
 // Every error code of the command line, what it means and what the operator does about it. docs/errors.md is made from this table.
 
 export const ERRORS = {
-  CLI_SETTINGS_INVALID: {
-    meaning: 'An environment variable or a global option of the command has a value it cannot have.',
-    action: 'Correct the named setting; every wrong one is listed.',
-  },
   CLI_OPTION_INVALID: {
     meaning: 'An option or argument of a command cannot be read.',
     action: 'Look at the wanted form in the message, or at the help of the command.',
@@ -65,10 +61,6 @@ export const ERRORS = {
   CLI_DEPLOYMENT_PENDING: {
     meaning: 'The deployment was accepted by the cloud but the node does not run it within the time given.',
     action: 'See `monitor NODE` for what is missing; the node goes on trying by itself.',
-  },
-  CLI_CHECK_FAILED: {
-    meaning: 'A check could not look at what it judges.',
-    action: 'Read the cause below the check with --verbose.',
   },
 } as const;
 
