@@ -52,7 +52,12 @@ export class CloudHttp {
   async request({ method, url, headers, json }: CloudRequest): Promise<CloudResponse> {
     try {
       const tooLarge = new AbortController();
-      const call = this.#got(url, { method, headers, signal: tooLarge.signal, ...(json === undefined ? {} : { json }) });
+      const call = this.#got(url, {
+        method,
+        headers,
+        signal: tooLarge.signal,
+        ...(json === undefined ? {} : { json }),
+      });
       call.on('downloadProgress', ({ transferred }) => {
         if (transferred > CLOUD_ANSWER_BYTES_MAX) tooLarge.abort();
       });

@@ -2,7 +2,15 @@
 // Knows no environment and no running service; files named by URI are read here, once.
 
 import { readFileSync } from 'node:fs';
-import { ConfigError, type ConfigProblem, describeError, loadConfig, parseDuration, parseToml, Secret } from '@wayside/kit';
+import {
+  ConfigError,
+  type ConfigProblem,
+  describeError,
+  loadConfig,
+  parseDuration,
+  parseToml,
+  Secret,
+} from '@wayside/kit';
 import { type JsonObject, normalizeImage, parseConnectionString } from '@wayside/protocol';
 
 const SCHEMA = JSON.parse(readFileSync(new URL('./config.schema.json', import.meta.url), 'utf8')) as JsonObject;
@@ -93,7 +101,10 @@ interface ConfigFile {
     auto_generated_edge_ca_expiry_days: number;
     auto_renew: { rotate_key: boolean; threshold: string };
   };
-  moby_runtime: { uri: string; network?: string | { name?: string; ipv6?: boolean; ipam?: { config?: NetworkConfig['ipam'] } } };
+  moby_runtime: {
+    uri: string;
+    network?: string | { name?: string; ipv6?: boolean; ipam?: { config?: NetworkConfig['ipam'] } };
+  };
   image_garbage_collection: {
     enabled: boolean;
     cleanup_recurrence: string;
@@ -133,7 +144,10 @@ export interface ReadConfigOptions {
 }
 
 /** Settings from the text of config.toml. Throws ConfigError with every problem and its path. */
-export function readConfig({ text, readTextFile = (path) => readFileSync(path, 'utf8') }: ReadConfigOptions): DaemonConfig {
+export function readConfig({
+  text,
+  readTextFile = (path) => readFileSync(path, 'utf8'),
+}: ReadConfigOptions): DaemonConfig {
   const file = loadConfig<ConfigFile>({ schema: SCHEMA, sources: { file: tomlOf(text) } });
   const problems = new ProblemList(readTextFile);
   const config: DaemonConfig = {
@@ -141,7 +155,8 @@ export function readConfig({ text, readTextFile = (path) => readFileSync(path, '
     instance: file.instance,
     logLevel: file.log_level,
     provisioning: provisioningOf(file.provisioning, problems),
-    provisioningMode: file.provisioning.source === 'manual' ? 'manual.device_connection_string' : file.provisioning.source,
+    provisioningMode:
+      file.provisioning.source === 'manual' ? 'manual.device_connection_string' : file.provisioning.source,
     upstream: {
       mqttPort: file.upstream.mqtt_port,
       httpsPort: file.upstream.https_port,
@@ -198,7 +213,10 @@ class ProblemList {
     try {
       return this.#readTextFile(name);
     } catch (error) {
-      this.add(path, `file ${name} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'error'}), wanted a readable file`);
+      this.add(
+        path,
+        `file ${name} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'error'}), wanted a readable file`,
+      );
       return '';
     }
   }
@@ -243,7 +261,8 @@ function registrationOf(file: ProvisioningFile, problems: ProblemList): Provisio
 
 function manualOf(file: ProvisioningFile, problems: ProblemList): Provisioning {
   if (file.connection_string !== undefined) return fromConnectionString(file.connection_string.reveal(), problems);
-  if (file.source !== 'manual') return { source: 'manual', iothubHostname: '', deviceId: '', deviceKey: new Secret('') };
+  if (file.source !== 'manual')
+    return { source: 'manual', iothubHostname: '', deviceId: '', deviceKey: new Secret('') };
   const pk = file.authentication?.device_id_pk;
   if (file.iothub_hostname === undefined || file.device_id === undefined) {
     problems.add('provisioning', 'has neither connection_string nor iothub_hostname and device_id, wanted one of both');
@@ -251,7 +270,10 @@ function manualOf(file: ProvisioningFile, problems: ProblemList): Provisioning {
   if (file.authentication?.method === 'x509') {
     problems.add('provisioning.authentication.method', '"x509" is not supported, wanted "sas"');
   } else if (pk === undefined) {
-    problems.add('provisioning.authentication.device_id_pk', 'is missing, wanted the device key as { value = ".." } or { uri = "file:///.." }');
+    problems.add(
+      'provisioning.authentication.device_id_pk',
+      'is missing, wanted the device key as { value = ".." } or { uri = "file:///.." }',
+    );
   }
   const path = 'provisioning.authentication.device_id_pk';
   const key = pk?.value?.reveal() ?? (pk?.uri ? problems.file(`${path}.uri`, pk.uri).trim() : '');
@@ -268,9 +290,11 @@ function fromConnectionString(text: string, problems: ProblemList): Provisioning
   const path = 'provisioning.connection_string';
   try {
     const parts = parseConnectionString(text);
-    if (parts.deviceId === undefined) problems.add(path, 'has no DeviceId, wanted HostName=..;DeviceId=..;SharedAccessKey=..');
+    if (parts.deviceId === undefined)
+      problems.add(path, 'has no DeviceId, wanted HostName=..;DeviceId=..;SharedAccessKey=..');
     if (parts.moduleId !== undefined) problems.add(path, 'names a ModuleId, wanted the connection string of a device');
-    if (parts.sharedAccessKey === undefined) problems.add(path, 'has no SharedAccessKey, wanted HostName=..;DeviceId=..;SharedAccessKey=..');
+    if (parts.sharedAccessKey === undefined)
+      problems.add(path, 'has no SharedAccessKey, wanted HostName=..;DeviceId=..;SharedAccessKey=..');
     else checkDeviceKey(path, parts.sharedAccessKey, problems);
     return {
       source: 'manual',
@@ -287,11 +311,13 @@ function fromConnectionString(text: string, problems: ProblemList): Provisioning
 
 function checkDeviceKey(path: string, key: string, problems: ProblemList): void {
   const valid = /^[A-Za-z0-9+/]+={0,2}$/.test(key) && key.length % 4 === 0 && key.length <= DEVICE_KEY_CHARS_MAX;
-  if (!valid) problems.add(path, `holds a key of ${key.length} characters that is no base64, wanted the device's base64 key`);
+  if (!valid)
+    problems.add(path, `holds a key of ${key.length} characters that is no base64, wanted the device's base64 key`);
 }
 
 function proxyOf(url: string, problems: ProblemList): string {
-  if (url !== '' && !/^https?:\/\/\S+$/.test(url)) problems.add('proxy.https_proxy', 'is no URL, wanted http://host:port or https://host:port');
+  if (url !== '' && !/^https?:\/\/\S+$/.test(url))
+    problems.add('proxy.https_proxy', 'is no URL, wanted http://host:port or https://host:port');
   return url;
 }
 
@@ -313,7 +339,11 @@ function agentOf(file: AgentFile, problems: ProblemList): AgentConfig {
     auth:
       auth === undefined
         ? undefined
-        : { username: auth.username ?? '', password: auth.password ?? new Secret(''), serveraddress: auth.serveraddress ?? '' },
+        : {
+            username: auth.username ?? '',
+            password: auth.password ?? new Secret(''),
+            serveraddress: auth.serveraddress ?? '',
+          },
     env: Object.fromEntries(Object.entries(file.env).map(([name, value]) => [name, String(value)])),
   };
 }
@@ -353,12 +383,18 @@ function networkOf(network: ConfigFile['moby_runtime']['network'], instance: str
   return { name: network.name ?? standard, ipv6: network.ipv6 ?? false, ipam: network.ipam?.config ?? [] };
 }
 
-function imageCleanupOf(file: ConfigFile['image_garbage_collection'], problems: ProblemList): DaemonConfig['imageCleanup'] {
+function imageCleanupOf(
+  file: ConfigFile['image_garbage_collection'],
+  problems: ProblemList,
+): DaemonConfig['imageCleanup'] {
   const duration = (key: 'cleanup_recurrence' | 'image_age_cleanup_threshold'): number => {
     try {
       return parseDuration(file[key]);
     } catch {
-      problems.add(`image_garbage_collection.${key}`, `"${file[key]}" is no duration, wanted for example "1d" or "90m"`);
+      problems.add(
+        `image_garbage_collection.${key}`,
+        `"${file[key]}" is no duration, wanted for example "1d" or "90m"`,
+      );
       return 0;
     }
   };

@@ -6,11 +6,13 @@ export const ERRORS = {
     action: 'Correct the keys named in the message, then start the daemon again.',
   },
   DAEMON_CONFIG_UNSUPPORTED: {
-    meaning: 'config.toml asks for a provisioning or certificate source that this daemon does not have (DPS, X.509, TPM, EST).',
+    meaning:
+      'config.toml asks for a provisioning or certificate source that this daemon does not have (DPS, X.509, TPM, EST).',
     action: 'Use source = "manual" with a connection string, or source = "registration" with the key from the portal.',
   },
   DAEMON_REGISTRATION_REFUSED: {
-    meaning: 'The cloud refused the registration key: it was used already by another node, or it is wrong; the daemon exits with 153.',
+    meaning:
+      'The cloud refused the registration key: it was used already by another node, or it is wrong; the daemon exits with 153.',
     action: 'Ask the portal for a new provisioning command for this cache node and run it on this server.',
   },
   DAEMON_REGISTRATION_UNREACHABLE: {
@@ -19,18 +21,20 @@ export const ERRORS = {
   },
   DAEMON_STATE_UNREADABLE: {
     meaning: 'A file under the state directory holds no valid content (identity, keys, certificates).',
-    action: 'Restore the file named in the message from a backup; only when there is none, remove it and provision the node again.',
+    action:
+      'Restore the file named in the message from a backup; only when there is none, remove it and provision the node again.',
   },
   DAEMON_IDENTITY_UNKNOWN: {
-    meaning: 'The module has no identity on this node: it is not in the local cache, and the cloud does not know it or was not reachable.',
+    meaning:
+      'The module has no identity on this node: it is not in the local cache, and the cloud does not know it or was not reachable.',
     action: 'Check the connection to the cloud; a deployment that names the module creates its identity.',
   },
   DAEMON_CLOUD_UNREACHABLE: {
-    meaning: 'A call to the cloud\'s module registry failed or timed out.',
+    meaning: "A call to the cloud's module registry failed or timed out.",
     action: 'Check the connection to the IoT Hub host name; the agent tries again by itself.',
   },
   DAEMON_CLOUD_REFUSED: {
-    meaning: 'The cloud\'s module registry answered with an error.',
+    meaning: "The cloud's module registry answered with an error.",
     action: 'Read the status in the message: 401 means a wrong device key or clock, 404 a device that was deleted.',
   },
   DAEMON_API_VERSION: {
@@ -43,18 +47,19 @@ export const ERRORS = {
   },
   DAEMON_FORBIDDEN: {
     meaning: 'A module asked its workload socket to act for another module.',
-    action: 'Use the module\'s own name, as given in IOTEDGE_MODULEID.',
+    action: "Use the module's own name, as given in IOTEDGE_MODULEID.",
   },
   DAEMON_NOT_FOUND: {
     meaning: 'The path or the module named in a request does not exist.',
     action: 'Compare with the list of modules (`wayside list`).',
   },
   DAEMON_MODULE_EXISTS: {
-    meaning: 'A container with the module\'s name exists already.',
+    meaning: "A container with the module's name exists already.",
     action: 'Remove the container, or replace the module with PUT instead of POST.',
   },
   DAEMON_CONTAINER_FOREIGN: {
-    meaning: 'A container with the module\'s name exists but does not carry the labels of this node, so it is left alone.',
+    meaning:
+      "A container with the module's name exists but does not carry the labels of this node, so it is left alone.",
     action: 'Rename or remove that container, or give this node an instance name in config.toml.',
   },
   DAEMON_ENGINE_UNREACHABLE: {
@@ -70,7 +75,8 @@ export const ERRORS = {
     action: 'Check the image name, the registry credentials of the deployment, DNS and the proxy.',
   },
   DAEMON_DECRYPT_FAILED: {
-    meaning: 'The ciphertext was not made by this node for this module, generation and initialization vector, or was changed.',
+    meaning:
+      'The ciphertext was not made by this node for this module, generation and initialization vector, or was changed.',
     action: 'Fetch the data anew; data encrypted before a reinstallation of the node cannot be read again.',
   },
   DAEMON_CERTIFICATE_INVALID: {

@@ -53,7 +53,11 @@ describe('EdgeCa', () => {
 
   test('renews with the same key and name, so that leafs from before still verify', async () => {
     const ca = await open();
-    const leaf = await certificatesOf(ca).server('$edgeHub', 'node1', new Date(clock.nowMs() + 90 * DAY_MS).toISOString());
+    const leaf = await certificatesOf(ca).server(
+      '$edgeHub',
+      'node1',
+      new Date(clock.nowMs() + 90 * DAY_MS).toISOString(),
+    );
     const before = new X509Certificate(ca.rootsPem);
     clock.jump(85 * DAY_MS);
     expect(await ca.renewIfDue()).toBe(true);
@@ -92,7 +96,9 @@ describe('EdgeCa', () => {
     const own = await open({ certPem: ca.material.certPem, keyPem: ca.material.keyPem });
     expect(own.rootsPem).toBe(ca.rootsPem);
     const leaf = await certificatesOf(ca).server('x', 'x', new Date(clock.nowMs() + DAY_MS).toISOString());
-    await expect(open({ certPem: leaf.certificate, keyPem: leaf.privateKey.bytes })).rejects.toThrow(/no CA certificate/);
+    await expect(open({ certPem: leaf.certificate, keyPem: leaf.privateKey.bytes })).rejects.toThrow(
+      /no CA certificate/,
+    );
   });
 });
 
@@ -133,7 +139,9 @@ describe('ModuleCertificates', () => {
 
   test.each(['soon', '2001-01-01T00:00:00Z'])('refuses the expiration %s', async (expiration) => {
     const ca = await open();
-    await expect(certificatesOf(ca).server('m', 'm', expiration)).rejects.toMatchObject({ code: 'DAEMON_REQUEST_INVALID' });
+    await expect(certificatesOf(ca).server('m', 'm', expiration)).rejects.toMatchObject({
+      code: 'DAEMON_REQUEST_INVALID',
+    });
   });
 
   test('trust bundle is the Edge CA and the further roots', async () => {

@@ -29,7 +29,11 @@ interface CaFile {
 }
 
 /** Keep the CA or make a new one? A certificate that is not valid yet was made with a wrong clock. */
-export function caAction(life: { notBefore: Date; notAfter: Date }, nowMs: number, renewAtShare: number): 'keep' | 'renew' {
+export function caAction(
+  life: { notBefore: Date; notAfter: Date },
+  nowMs: number,
+  renewAtShare: number,
+): 'keep' | 'renew' {
   const from = life.notBefore.getTime();
   const to = life.notAfter.getTime();
   return nowMs < from || nowMs >= from + (to - from) * renewAtShare ? 'renew' : 'keep';
@@ -68,9 +72,13 @@ export class EdgeCa {
       return ca;
     }
     if (file.version !== 1 || typeof file.certPem !== 'string' || typeof file.keyPem !== 'string') {
-      throw new EdgeError('DAEMON_STATE_UNREADABLE', `Cannot read the Edge CA in ${o.file}: fields are missing, wanted version 1`, {
-        source: 'config',
-      });
+      throw new EdgeError(
+        'DAEMON_STATE_UNREADABLE',
+        `Cannot read the Edge CA in ${o.file}: fields are missing, wanted version 1`,
+        {
+          source: 'config',
+        },
+      );
     }
     const ca = new EdgeCa(o, { certPem: file.certPem, keyPem: file.keyPem }, file.oldRoots ?? []);
     await ca.renewIfDue();
@@ -97,7 +105,10 @@ export class EdgeCa {
     const facts = readCertificate(this.#material.certPem, 'the Edge CA');
     if (caAction(facts, clock.nowMs(), settings.renewAtShare) === 'keep') return false;
     if (settings.certPem !== undefined) {
-      log.warn('The Edge CA of edge_ca.cert is to be replaced', { subject: facts.subject, notAfter: facts.notAfter.toISOString() });
+      log.warn('The Edge CA of edge_ca.cert is to be replaced', {
+        subject: facts.subject,
+        notAfter: facts.notAfter.toISOString(),
+      });
       return false;
     }
     if (settings.rotateKey) {

@@ -39,7 +39,9 @@ export class ModuleCertificates {
   /** TLS server certificate; its names are the common name and the module's. */
   server(moduleId: string, commonName: string, expiration: string): Promise<CertificateAnswer> {
     checkCommonName(commonName);
-    const names: { type: 'dns' | 'ip'; value: string }[] = [{ type: isIP(commonName) === 0 ? 'dns' : 'ip', value: commonName }];
+    const names: { type: 'dns' | 'ip'; value: string }[] = [
+      { type: isIP(commonName) === 0 ? 'dns' : 'ip', value: commonName },
+    ];
     const label = dnsLabel(moduleId);
     if (label !== '' && label !== commonName.toLowerCase()) names.push({ type: 'dns', value: label });
     return this.#issue({ commonName, names, use: 'server', expiration });
@@ -67,11 +69,18 @@ export class ModuleCertificates {
     const { ca, clock } = this.#o;
     const caLife = readCertificate(ca.material.certPem, 'the Edge CA');
     const nowMs = clock.nowMs();
-    const wantedMs = o.expiration === undefined ? nowMs + LEAF_LIFE_DAYS_DEFAULT * DAY_MS : expirationMs(o.expiration, nowMs);
+    const wantedMs =
+      o.expiration === undefined ? nowMs + LEAF_LIFE_DAYS_DEFAULT * DAY_MS : expirationMs(o.expiration, nowMs);
     // A leaf that outlives its CA would fail in clients at a time nobody expects.
     const notAfter = new Date(Math.min(wantedMs, caLife.notAfter.getTime()));
     const notBefore = new Date(Math.max(nowMs - BACKDATE_MS, caLife.notBefore.getTime()));
-    const leaf = await issueLeaf(ca.material, { commonName: o.commonName, names: o.names, use: o.use, notBefore, notAfter });
+    const leaf = await issueLeaf(ca.material, {
+      commonName: o.commonName,
+      names: o.names,
+      use: o.use,
+      notBefore,
+      notAfter,
+    });
     return {
       privateKey: { type: 'key', bytes: leaf.keyPem },
       certificate: leaf.certPem + ca.material.certPem,

@@ -130,17 +130,23 @@ export function readCertificate(pem: string, what: string): CertificateFacts {
 /** DAEMON_CERTIFICATE_INVALID unless the key belongs to the first certificate and it may sign others. */
 export async function checkCaPair({ certPem, keyPem }: CaMaterial): Promise<void> {
   const { isCa, subject } = readCertificate(certPem, 'edge_ca.cert');
-  if (!isCa) throw certificateError(`Cannot use edge_ca.cert (${subject}): it is no CA certificate, wanted basicConstraints CA:TRUE`);
+  if (!isCa)
+    throw certificateError(
+      `Cannot use edge_ca.cert (${subject}): it is no CA certificate, wanted basicConstraints CA:TRUE`,
+    );
   const { publicKey } = await importKeys(keyPem);
   const [ofKey, ofCertificate] = [
     Buffer.from(await webcrypto.subtle.exportKey('spki', publicKey)),
     Buffer.from(new X509Certificate(certPem).publicKey.rawData),
   ];
-  if (!ofKey.equals(ofCertificate)) throw certificateError('Cannot use edge_ca.cert and edge_ca.pk: the key belongs to another certificate');
+  if (!ofKey.equals(ofCertificate))
+    throw certificateError('Cannot use edge_ca.cert and edge_ca.pk: the key belongs to another certificate');
 }
 
 /** Accepts what operators have: PKCS #8, SEC 1 or PKCS #1, EC (P-256, P-384, P-521) or RSA from 2048 bits on. */
-async function importKeys(keyPem: string): Promise<{ key: CryptoKey; publicKey: CryptoKey; algorithm: SigningAlgorithm }> {
+async function importKeys(
+  keyPem: string,
+): Promise<{ key: CryptoKey; publicKey: CryptoKey; algorithm: SigningAlgorithm }> {
   try {
     const key = createPrivateKey(keyPem);
     const algorithm = algorithmOf(key.asymmetricKeyType, key.asymmetricKeyDetails ?? {});
@@ -152,11 +158,17 @@ async function importKeys(keyPem: string): Promise<{ key: CryptoKey; publicKey: 
       algorithm,
     };
   } catch (error) {
-    throw certificateError('Cannot read the key of the Edge CA: wanted a PEM key, EC (P-256, P-384, P-521) or RSA from 2048 bits on', error);
+    throw certificateError(
+      'Cannot read the key of the Edge CA: wanted a PEM key, EC (P-256, P-384, P-521) or RSA from 2048 bits on',
+      error,
+    );
   }
 }
 
-function algorithmOf(type: string | undefined, details: { namedCurve?: string; modulusLength?: number }): SigningAlgorithm {
+function algorithmOf(
+  type: string | undefined,
+  details: { namedCurve?: string; modulusLength?: number },
+): SigningAlgorithm {
   if (type === 'rsa' && (details.modulusLength ?? 0) >= RSA_BITS_MIN) return { name: 'RSASSA-PKCS1-v1_5', hash: HASH };
   const curves: { [name: string]: string } = { prime256v1: 'P-256', secp384r1: 'P-384', secp521r1: 'P-521' };
   const namedCurve = curves[details.namedCurve ?? ''];

@@ -124,13 +124,19 @@ function moduleOf(value: unknown): CloudModule {
 }
 
 function unexpected(what: string, body: unknown): EdgeError {
-  return new EdgeError('DAEMON_CLOUD_REFUSED', `Cannot read the cloud's answer: ${body === undefined ? 'no JSON' : typeof body}, wanted a ${what}`, {
-    source: 'upstream',
-    retry: 'backoff',
-  });
+  return new EdgeError(
+    'DAEMON_CLOUD_REFUSED',
+    `Cannot read the cloud's answer: ${body === undefined ? 'no JSON' : typeof body}, wanted a ${what}`,
+    {
+      source: 'upstream',
+      retry: 'backoff',
+    },
+  );
 }
 
 function reasonOf(body: unknown): string {
-  const message = (body as { Message?: unknown; message?: unknown } | null | undefined)?.Message ?? (body as { message?: unknown } | null | undefined)?.message;
+  const message =
+    (body as { Message?: unknown; message?: unknown } | null | undefined)?.Message ??
+    (body as { message?: unknown } | null | undefined)?.message;
   return typeof message === 'string' ? ` (${message.slice(0, 200)})` : '';
 }

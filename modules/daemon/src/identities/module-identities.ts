@@ -179,8 +179,12 @@ function isCloudError(error: unknown): boolean {
 }
 
 function unknownIdentity(moduleId: string): EdgeError {
-  return new EdgeError('DAEMON_IDENTITY_UNKNOWN', `Cannot use the identity of ${moduleId}: neither the local cache nor the cloud has it`, {
-    source: 'downstream',
-    details: { moduleId },
-  });
+  return new EdgeError(
+    'DAEMON_IDENTITY_UNKNOWN',
+    `Cannot use the identity of ${moduleId}: neither the local cache nor the cloud has it`,
+    {
+      source: 'downstream',
+      details: { moduleId },
+    },
+  );
 }

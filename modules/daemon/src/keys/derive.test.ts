@@ -14,7 +14,9 @@ describe('deriveModuleKeys()', () => {
 
   test('stays what it was: a changed derivation would lock every node out', () => {
     expect(deriveModuleKeys(MASTER, 'MCC', '1').primary.toString('hex')).toBe(
-      createHmac('sha256', Buffer.from('07'.repeat(32), 'hex')).update('MCC:1:primary').digest('hex'),
+      createHmac('sha256', Buffer.from('07'.repeat(32), 'hex'))
+        .update('MCC:1:primary')
+        .digest('hex'),
     );
   });
 

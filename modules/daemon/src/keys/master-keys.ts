@@ -36,7 +36,11 @@ export async function loadMasterKeys(path: string): Promise<MasterKeys> {
 function keyOf(text: unknown, path: string): Buffer {
   const key = Buffer.from(typeof text === 'string' ? text : '', 'base64');
   if (key.length === KEY_BYTES) return key;
-  throw new EdgeError('DAEMON_STATE_UNREADABLE', `Cannot read the master keys in ${path}: key of ${key.length} bytes, wanted ${KEY_BYTES}`, {
-    source: 'config',
-  });
+  throw new EdgeError(
+    'DAEMON_STATE_UNREADABLE',
+    `Cannot read the master keys in ${path}: key of ${key.length} bytes, wanted ${KEY_BYTES}`,
+    {
+      source: 'config',
+    },
+  );
 }

@@ -21,7 +21,9 @@ describe('seal() and unseal()', () => {
     ['parts that only join to the same text', { moduleId: '$edgeAgent1', generationId: '' }],
   ])('refuses %s', (_name, other) => {
     const sealed = seal(KEY, context, plaintext);
-    expect(() => unseal(KEY, { ...context, ...other }, sealed)).toThrow(expect.objectContaining({ code: 'DAEMON_DECRYPT_FAILED' }));
+    expect(() => unseal(KEY, { ...context, ...other }, sealed)).toThrow(
+      expect.objectContaining({ code: 'DAEMON_DECRYPT_FAILED' }),
+    );
   });
 
   test('refuses another key, a flipped bit anywhere, a cut text', () => {

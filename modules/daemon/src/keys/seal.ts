@@ -56,8 +56,12 @@ function boundTo(context: SealContext): Buffer {
 }
 
 function decryptError(cause?: unknown): EdgeError {
-  return new EdgeError('DAEMON_DECRYPT_FAILED', 'Cannot decrypt: the ciphertext does not belong to this module, generation and vector', {
-    cause,
-    source: 'downstream',
-  });
+  return new EdgeError(
+    'DAEMON_DECRYPT_FAILED',
+    'Cannot decrypt: the ciphertext does not belong to this module, generation and vector',
+    {
+      cause,
+      source: 'downstream',
+    },
+  );
 }

@@ -35,9 +35,13 @@ export async function loadIdentity(path: string, sourceId: string): Promise<Devi
   if (file === undefined || file.sourceId !== sourceId) return undefined;
   const texts = [file.iothubHostname, file.deviceId, file.deviceKey];
   if (file.version !== 1 || texts.some((text) => typeof text !== 'string' || text === '')) {
-    throw new EdgeError('DAEMON_STATE_UNREADABLE', `Cannot read the device identity in ${path}: fields are missing, wanted version 1`, {
-      source: 'config',
-    });
+    throw new EdgeError(
+      'DAEMON_STATE_UNREADABLE',
+      `Cannot read the device identity in ${path}: fields are missing, wanted version 1`,
+      {
+        source: 'config',
+      },
+    );
   }
   return {
     iothubHostname: file.iothubHostname,

@@ -2,7 +2,12 @@
 // still belong to it.
 
 import { readJsonFile, writeJsonFile } from '@wayside/kit';
-import { type DaemonConfig, type Provisioning, UPSTREAM_HTTPS_PORT_DEFAULT, UPSTREAM_MQTT_PORT_DEFAULT } from '../config.ts';
+import {
+  type DaemonConfig,
+  type Provisioning,
+  UPSTREAM_HTTPS_PORT_DEFAULT,
+  UPSTREAM_MQTT_PORT_DEFAULT,
+} from '../config.ts';
 import { type DeviceIdentity, identityDigest, loadIdentity, saveIdentity } from './device-identity.ts';
 import { type RegistrationSettings, registrationId } from './registration.ts';
 

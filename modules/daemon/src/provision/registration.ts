@@ -100,10 +100,14 @@ function identityOf(answer: ProvisionAnswer): DeviceIdentity {
   });
   const missing = wanted.filter(([, value]) => typeof value !== 'string' || value === '').map(([name]) => name);
   if (missing.length > 0) {
-    throw new EdgeError('DAEMON_REGISTRATION_UNREACHABLE', `Cannot use the registration's answer: ${missing.join(', ')} missing`, {
-      source: 'upstream',
-      retry: 'backoff',
-    });
+    throw new EdgeError(
+      'DAEMON_REGISTRATION_UNREACHABLE',
+      `Cannot use the registration's answer: ${missing.join(', ')} missing`,
+      {
+        source: 'upstream',
+        retry: 'backoff',
+      },
+    );
   }
   return {
     iothubHostname: answer.iothubHostname,
