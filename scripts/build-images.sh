@@ -102,6 +102,8 @@ for module in "${targets[@]}"; do
     "$context" 2>/dev/null >/dev/null || DOCKER_BUILDKIT=0 docker build --target "$module" -t "$image" -f deployment/Dockerfile --build-arg BASE_IMAGE="$base" --build-arg VERSION="$version" --build-arg REVISION="$revision" --build-arg SOURCE_HASH="$hash" "$context"
   rm -rf "$context"
 done
+# Nameless images of ours: earlier builds, and the builder's stages of other targets. Those that a container still runs stay.
+docker images -q --filter dangling=true --filter label=io.wayside.component=image | sort -u | xargs -r docker rmi >/dev/null 2>&1 || true
 if [ "$push" = yes ]; then
   for module in "${targets[@]}"; do docker push "$prefix$module:$version"; done
 fi
