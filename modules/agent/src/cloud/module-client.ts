@@ -66,8 +66,11 @@ const ANY_METHOD = '*';
 /** The SDK emits `method_<name>` for registered names only; here every name reaches one handler, so that unknown ones get an answer. */
 class AnyMethodMqtt extends mqtt.Mqtt {
   override emit(event: string | symbol, ...args: unknown[]): boolean {
-    const isMethod = typeof event === 'string' && event.startsWith('method_');
-    return super.emit(isMethod ? `method_${ANY_METHOD}` : event, ...args);
+    if (typeof event !== 'string' || !event.startsWith('method_')) return super.emit(event, ...args);
+    const [message] = args as [{ body?: Buffer } | undefined];
+    // A call without a payload is legal; the SDK would answer it 400 itself, because it parses the empty body.
+    if (message?.body?.length === 0) message.body = Buffer.from('null');
+    return super.emit(`method_${ANY_METHOD}`, ...args);
   }
 }
 
