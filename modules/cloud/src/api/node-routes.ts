@@ -1,0 +1,193 @@
+// Routes of cache nodes: fields, provisioning command, manifest, deployment.
+
+import { readEnvelope } from '@wayside/protocol';
+import { refusal } from '../errors.ts';
+import { stateTextOf } from '../health/judge.ts';
+import { toReason } from '../health/monitor.ts';
+import type { StoredJudgement } from '../health/node-status.ts';
+import type { NodeAnswer, NodeRecord } from '../nodes/node-record.ts';
+import { fieldsOf } from '../nodes/node-registry.ts';
+import { provisioningCommand } from '../nodes/provisioning-command.ts';
+import { REGISTRATION_KEY_LIFETIME_MS } from '../nodes/registration.ts';
+import type { ApiParts } from './parts.ts';
+import { type Call, json, type Route } from './route.ts';
+import { NODE_CHANGE, NODE_CREATE, ref } from './schemas.ts';
+
+const FIELDS_BYTES_MAX = 256 * 1024;
+/** 50 modules with 32 KB of desired properties each would be 1.6 MB; twins hold far less in all. */
+export const MANIFEST_BYTES_MAX = 2 * 1024 * 1024;
+
+export function nodeRoutes(parts: ApiParts): Route[] {
+  return [...fieldRoutes(parts), ...provisioningRoutes(parts), ...deploymentRoutes(parts)];
+}
+
+export function nameOf(call: Call): string {
+  return call.params.name ?? '';
+}
+
+function fieldRoutes(parts: ApiParts): Route[] {
+  const { nodes, watch } = parts;
+  const answerFresh = async (node: NodeRecord) => json(toAnswer(parts, node, (await watch.look(node)).judgement));
+  return [
+    {
+      method: 'get',
+      path: '/nodes',
+      right: 'read',
+      summary: 'All cache nodes, by name',
+      success: { status: 200, description: 'Cache nodes with their states.', schema: ref('NodeList') },
+      handle: async () => {
+        const list = await nodes.list();
+        const answers: NodeAnswer[] = [];
+        for (const node of list) answers.push(toAnswer(parts, node, await watch.judgementOf(node)));
+        return json({ nodes: answers });
+      },
+    },
+    {
+      method: 'post',
+      path: '/nodes',
+      right: 'deploy',
+      summary: 'Create a cache node: its record, its device and its first deployment',
+      body: { schema: NODE_CREATE, checkedBy: 'route', bytesMax: FIELDS_BYTES_MAX },
+      success: { status: 201, description: 'The node.', schema: ref('Node') },
+      refusals: [400, 409, 413],
+      handle: async ({ body }) => {
+        const node = await nodes.create(body);
+        await watch.wake(node.name);
+        return answerFresh(node);
+      },
+    },
+    {
+      method: 'get',
+      path: '/nodes/{name}',
+      right: 'read',
+      summary: 'One cache node',
+      success: { status: 200, description: 'The node.', schema: ref('Node') },
+      refusals: [404],
+      handle: async (call) => answerFresh(await nodes.get(nameOf(call))),
+    },
+    {
+      method: 'patch',
+      path: '/nodes/{name}',
+      right: 'deploy',
+      summary:
+        'Change fields; a deployment that was made from the fields follows them, one of your own is left as it is',
+      body: { schema: NODE_CHANGE, checkedBy: 'route', bytesMax: FIELDS_BYTES_MAX },
+      success: { status: 200, description: 'The node afterwards.', schema: ref('Node') },
+      refusals: [400, 404, 409, 413],
+      handle: async (call) => {
+        const { node } = await nodes.change(nameOf(call), call.body);
+        await watch.wake(node.name);
+        return answerFresh(node);
+      },
+    },
+    {
+      method: 'delete',
+      path: '/nodes/{name}',
+      right: 'deploy',
+      summary: 'Delete a cache node with its device and history; cannot be undone',
+      success: { status: 204, description: 'Deleted.' },
+      refusals: [404],
+      handle: async (call) => {
+        await nodes.remove(nameOf(call));
+        watch.forget(nameOf(call));
+        return { empty: true };
+      },
+    },
+  ];
+}
+
+function provisioningRoutes(parts: ApiParts): Route[] {
+  const { nodes, registration, timeline } = parts;
+  return [
+    {
+      method: 'post',
+      path: '/nodes/{name}/provisioning',
+      right: 'deploy',
+      summary: 'A new registration key and the command that uses it; unused older keys stop working',
+      success: { status: 200, description: 'Command and keys. Secrets.', schema: ref('Provisioning') },
+      refusals: [404],
+      handle: async (call) => {
+        const node = await nodes.get(nameOf(call));
+        const registrationKey = await registration.issueKey(node);
+        const by = call.person?.username ?? '';
+        await timeline.record({
+          nodeName: node.name,
+          kind: 'registration',
+          subject: by,
+          text: `Registration key issued by ${by}`,
+        });
+        const { cloudUrl, pin, mqttPort } = parts;
+        const { customerId } = nodes;
+        return json({
+          command: provisioningCommand(node, { cloudUrl, pin, mqttPort, customerId, registrationKey }),
+          customerId,
+          cacheNodeId: node.cacheNodeId,
+          customerKey: node.customerKey,
+          registrationKey,
+          registrationKeyExpiresAtUtc: new Date(parts.clock.nowMs() + REGISTRATION_KEY_LIFETIME_MS).toISOString(),
+        });
+      },
+    },
+  ];
+}
+
+function deploymentRoutes(parts: ApiParts): Route[] {
+  const { nodes, platform, watch } = parts;
+  return [
+    {
+      method: 'get',
+      path: '/nodes/{name}/manifest',
+      right: 'deploy',
+      summary: 'The manifest that the fields of the node stand for; it holds the customer key',
+      success: { status: 200, description: 'A deployment manifest.', schema: ref('Manifest') },
+      refusals: [404],
+      handle: async (call) => json({ modulesContent: nodes.manifestOf(await nodes.get(nameOf(call))) }),
+    },
+    {
+      method: 'get',
+      path: '/nodes/{name}/deployment',
+      right: 'deploy',
+      summary: 'What is deployed now; it may hold registry passwords',
+      success: { status: 200, description: 'A deployment manifest.', schema: ref('Manifest') },
+      refusals: [404],
+      handle: async (call) => {
+        const node = await nodes.get(nameOf(call));
+        return json({ modulesContent: await platform.getContent(node.name) });
+      },
+    },
+    {
+      method: 'put',
+      path: '/nodes/{name}/deployment',
+      right: 'deploy',
+      summary: 'Deploy a manifest: all of it, or nothing and every problem',
+      body: { schema: { type: 'object' }, checkedBy: 'route', bytesMax: MANIFEST_BYTES_MAX },
+      success: { status: 200, description: 'Deployed.', schema: ref('Deployed') },
+      refusals: [400, 404, 413],
+      handle: async (call) => {
+        const node = await nodes.get(nameOf(call));
+        const envelope = readEnvelope(call.body);
+        if ('problems' in envelope) {
+          const problems = envelope.problems.map(({ path, message }) => ({ path, message }));
+          const texts = problems.map((problem) => `${problem.path}: ${problem.message}`).join('; ');
+          throw refusal('CLOUD_MANIFEST_INVALID', `Cannot deploy to ${node.name}: ${texts}`, { problems });
+        }
+        const { desiredVersion, modules } = await platform.applyContent(node.name, envelope.modulesContent);
+        void watch.wake(node.name);
+        return json({ desiredVersion, modules });
+      },
+    },
+  ];
+}
+
+function toAnswer(parts: ApiParts, node: NodeRecord, judgement: StoredJudgement): NodeAnswer {
+  return {
+    ...fieldsOf(node),
+    cacheNodeId: node.cacheNodeId,
+    customerId: parts.nodes.customerId,
+    state: judgement.state,
+    stateText: stateTextOf(judgement.state),
+    reasons: judgement.reasons.map(toReason),
+    createdAtUtc: new Date(node.createdAtMs).toISOString(),
+    provisionedAtUtc: node.provisionedAtMs === null ? null : new Date(node.provisionedAtMs).toISOString(),
+  };
+}

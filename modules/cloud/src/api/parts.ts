@@ -1,0 +1,33 @@
+// What the routes are made of: the services of the cache-node face, handed in by the composition root.
+
+import type { Clock, Logger } from '@wayside/kit';
+import type { NodeWatch } from '../health/node-watch.ts';
+import type { ProbeLoop } from '../health/probe-loop.ts';
+import type { NodeRegistry } from '../nodes/node-registry.ts';
+import type { Registration } from '../nodes/registration.ts';
+import type { NodeDb } from '../nodes/tables.ts';
+import type { Timeline } from '../nodes/timeline.ts';
+import type { People } from '../people/people.ts';
+import type { Platform } from '../platform.ts';
+
+export interface ApiParts {
+  db: NodeDb;
+  platform: Platform;
+  clock: Clock;
+  logger: Logger;
+  people: People;
+  nodes: NodeRegistry;
+  registration: Registration;
+  timeline: Timeline;
+  watch: NodeWatch;
+  probes: ProbeLoop;
+  version: string;
+  /** PEM. */
+  caCertificate: string;
+  /** https base of the cloud as nodes reach it. */
+  cloudUrl: string;
+  /** MQTT port of the cloud as nodes reach it. */
+  mqttPort: number;
+  /** base64 SHA-256 of the server's public key. */
+  pin: string;
+}

@@ -1,0 +1,62 @@
+// What a route of /api/v1 is. The router and the OpenAPI document are both made from the one list of them, so neither can forget the other.
+
+import type { Request, Response } from 'express';
+import type { Person, Right } from '../people/access.ts';
+
+/** JSON Schema 2020-12, as OpenAPI 3.1 takes it. */
+export type Schema = { [keyword: string]: unknown };
+
+export interface Call {
+  params: { [name: string]: string };
+  /** Checked and converted by the route's query schema; defaults filled in. */
+  query: { [name: string]: unknown };
+  /** Checked by the route's body schema, unless the route reads it itself. */
+  body: unknown;
+  /** Who calls; undefined only on routes with right 'none'. */
+  person: Person | undefined;
+  /** Bearer token of the call, secret. */
+  token: string | undefined;
+  /** Address of the caller's socket. */
+  source: string;
+}
+
+export type Answer = { json: unknown } | { text: string } | { empty: true };
+
+interface RouteBase {
+  method: 'get' | 'post' | 'put' | 'patch' | 'delete';
+  /** OpenAPI form, below /api/v1: `/nodes/{name}`. */
+  path: string;
+  right: Right | 'none';
+  summary: string;
+  /** Query parameters by name. */
+  query?: { [name: string]: Schema };
+  body?: {
+    schema: Schema;
+    /** `route`: the handler reads it itself and answers every problem in its own words. */
+    checkedBy: 'schema' | 'route';
+    bytesMax: number;
+  };
+  success: {
+    status: number;
+    description: string;
+    contentType?: 'application/json' | 'text/plain' | 'application/x-pem-file' | 'text/event-stream';
+    schema?: Schema;
+  };
+  /** HTTP statuses of its refusals, beside 401, 403 and 500. */
+  refusals?: number[];
+}
+
+export interface CallRoute extends RouteBase {
+  handle(call: Call): Promise<Answer>;
+}
+
+/** Writes its answer itself, for as long as it likes. */
+export interface StreamRoute extends RouteBase {
+  stream(call: Call, request: Request, response: Response): Promise<void>;
+}
+
+export type Route = CallRoute | StreamRoute;
+
+export function json(value: unknown): Answer {
+  return { json: value };
+}

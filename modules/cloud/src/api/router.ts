@@ -1,0 +1,152 @@
+// Serves the list of routes with express: who calls, may they, is the input sound, then the route, then its answer.
+
+import type { Logger } from '@wayside/kit';
+import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
+import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
+import { refusal } from '../errors.ts';
+import { mayDo, type Person } from '../people/access.ts';
+import type { People } from '../people/people.ts';
+import { sendError } from './error-response.ts';
+import type { Answer, Call, Route, Schema } from './route.ts';
+
+const BEARER = /^Bearer +([A-Za-z0-9_-]{1,200})$/i;
+const PROBLEMS_MAX = 50;
+
+export interface ApiRouterOptions {
+  routes: readonly Route[];
+  people: Pick<People, 'personOf'>;
+  logger: Logger;
+  /** Called when an answer is complete. */
+  onAnswer?(route: Route, status: number, durationMs: number): void;
+}
+
+export function createApiRouter(options: ApiRouterOptions): Router {
+  const router = express.Router({ caseSensitive: true });
+  for (const route of options.routes) {
+    router[route.method](toExpressPath(route.path), ...handlersOf(route, options));
+  }
+  router.use((request) => {
+    throw refusal('CLOUD_ROUTE_NOT_FOUND', `There is no route ${request.method} ${request.baseUrl}${request.path}`);
+  });
+  router.use((error: unknown, _request: Request, response: Response, _next: unknown) => {
+    sendError(response, error, options.logger);
+  });
+  return router;
+}
+
+/** `/nodes/{name}` -> `/nodes/:name`. */
+export function toExpressPath(path: string): string {
+  return path.replace(/\{(\w+)\}/g, ':$1');
+}
+
+function handlersOf(route: Route, options: ApiRouterOptions): RequestHandler[] {
+  const callers = new WeakMap<Request, { person: Person; token: string }>();
+  // Before the body is read: a stranger makes us buffer nothing.
+  const authenticate: RequestHandler = async (request, _response, next) => {
+    if (route.right !== 'none') callers.set(request, await authenticated(request, route, options.people));
+    next();
+  };
+  const checkQuery = compile({ type: 'object', properties: route.query ?? {}, additionalProperties: false }, true);
+  const checkBody = route.body?.checkedBy === 'schema' ? compile(route.body.schema, false) : undefined;
+  const run: RequestHandler = async (request, response) => {
+    measure(route, response, options);
+    const caller = callers.get(request);
+    const query = { ...request.query };
+    refuseInvalid(checkQuery, query, 'query');
+    if (route.body && request.body === undefined) throw refusal('CLOUD_REQUEST_INVALID', NO_BODY);
+    if (checkBody) refuseInvalid(checkBody, request.body, '');
+    const call: Call = {
+      params: request.params as { [name: string]: string },
+      query,
+      body: request.body,
+      person: caller?.person,
+      token: caller?.token,
+      source: sourceOf(request),
+    };
+    // Answers hold keys and states of the moment.
+    response.set('cache-control', 'no-store');
+    if ('stream' in route) await route.stream(call, request, response);
+    else send(response, route, await route.handle(call));
+  };
+  if (!route.body) return [authenticate, run];
+  return [authenticate, express.json({ limit: route.body.bytesMax, strict: false }), run];
+}
+
+const NO_BODY = 'Cannot read the request: it has no JSON body (content type application/json)';
+
+async function authenticated(
+  request: Request,
+  route: Route,
+  people: Pick<People, 'personOf'>,
+): Promise<{ person: Person; token: string }> {
+  const token = bearerToken(request);
+  const person = token === undefined ? undefined : await people.personOf(token);
+  if (token === undefined || !person) {
+    const why = token === undefined ? 'no bearer token was sent' : 'the token is unknown or expired';
+    throw refusal('CLOUD_SESSION_INVALID', `Cannot ${request.method} ${request.baseUrl}${request.path}: ${why}`);
+  }
+  if (route.right !== 'none' && !mayDo(person, route.right)) {
+    const message = `Cannot ${request.method} ${request.baseUrl}${request.path}: ${person.username} is ${person.role}, wanted the right "${route.right}"`;
+    throw refusal('CLOUD_RIGHT_MISSING', message);
+  }
+  return { person, token };
+}
+
+export function bearerToken(request: Request): string | undefined {
+  return BEARER.exec(request.headers.authorization ?? '')?.[1];
+}
+
+/** Of the socket: forwarded headers are a claim. */
+export function sourceOf(request: Request): string {
+  return (request.socket.remoteAddress ?? 'unknown').replace(/^::ffff:/, '');
+}
+
+function send(response: Response, route: Route, answer: Answer): void {
+  response.status(route.success.status);
+  if ('json' in answer) response.json(answer.json);
+  else if ('text' in answer) response.type(route.success.contentType ?? 'text/plain').send(answer.text);
+  else response.end();
+}
+
+function measure(route: Route, response: Response, options: ApiRouterOptions): void {
+  if (!options.onAnswer) return;
+  const startedMs = performance.now();
+  response.once('close', () => options.onAnswer?.(route, response.statusCode, performance.now() - startedMs));
+}
+
+function compile(schema: Schema, isQuery: boolean): ValidateFunction {
+  // Query values are text: "5" is the integer 5 there, and nowhere else.
+  const ajv = new Ajv2020({
+    allErrors: true,
+    allowUnionTypes: true,
+    useDefaults: true,
+    coerceTypes: isQuery,
+    verbose: true,
+  });
+  return ajv.compile(schema);
+}
+
+function refuseInvalid(check: ValidateFunction, value: unknown, where: string): void {
+  if (check(value)) return;
+  const problems = (check.errors ?? []).slice(0, PROBLEMS_MAX).map((error) => toProblem(error, where));
+  const texts = problems.map((problem) => `${problem.path || 'body'} ${problem.message}`);
+  throw refusal('CLOUD_REQUEST_INVALID', `Cannot use the request: ${texts.join('; ')}`, { problems });
+}
+
+const SHOWN_CHARACTERS_MAX = 60;
+
+function toProblem(error: ErrorObject, where: string): { path: string; message: string } {
+  const parts = error.instancePath.split('/').slice(1);
+  const params = error.params as { missingProperty?: string; additionalProperty?: string; allowedValues?: unknown[] };
+  const extra = params.missingProperty ?? params.additionalProperty;
+  const path = [where, ...parts, extra].filter((part) => part !== undefined && part !== '').join('.');
+  if (params.missingProperty !== undefined) return { path, message: 'is missing' };
+  if (params.additionalProperty !== undefined) return { path, message: 'is no known field' };
+  const wanted = params.allowedValues ? `must be one of ${params.allowedValues.join(', ')}` : error.message;
+  return { path, message: `is ${show(error.data)}: it ${wanted}` };
+}
+
+function show(value: unknown): string {
+  const text = typeof value === 'object' && value !== null ? 'an object or list' : (JSON.stringify(value) ?? 'nothing');
+  return text.length > SHOWN_CHARACTERS_MAX ? `${text.slice(0, SHOWN_CHARACTERS_MAX)}...` : text;
+}

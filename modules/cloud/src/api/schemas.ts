@@ -1,0 +1,194 @@
+// JSON Schemas of what /api/v1 takes and answers; components of the OpenAPI document.
+
+import { CIDRS_MAX, DRIVE_SIZE_GB_MAX, DRIVES_MAX, EGRESS_MBPS_MAX, PORT_MAX } from '../nodes/node-fields.ts';
+import type { Schema } from './route.ts';
+
+const text: Schema = { type: 'string' };
+const time: Schema = { type: 'string', format: 'date-time' };
+const timeOrNull: Schema = { type: ['string', 'null'], format: 'date-time' };
+const number: Schema = { type: 'number' };
+const numberOrNull: Schema = { type: ['number', 'null'] };
+const integer: Schema = { type: 'integer' };
+const guid: Schema = { type: 'string', format: 'uuid' };
+const anyObject: Schema = { type: 'object' };
+
+export function ref(name: keyof typeof SCHEMAS): Schema {
+  return { $ref: `#/components/schemas/${name}` };
+}
+
+function object(properties: { [name: string]: Schema }, optional: readonly string[] = []): Schema {
+  const required = Object.keys(properties).filter((name) => !optional.includes(name));
+  return { type: 'object', properties, required, additionalProperties: false };
+}
+
+const NODE_FIELDS = {
+  ipAddress: { type: ['string', 'null'], format: 'ipv4', description: 'Address clients reach the node at.' },
+  httpPort: { type: 'integer', minimum: 1, maximum: PORT_MAX, default: 80 },
+  summaryPort: { type: 'integer', minimum: 1, maximum: PORT_MAX, default: 5001, description: 'Bound to 127.0.0.1.' },
+  maxEgressMbps: { type: 'integer', minimum: 1, maximum: EGRESS_MBPS_MAX, default: 1000 },
+  drives: {
+    type: 'array',
+    maxItems: DRIVES_MAX,
+    items: object({ path: text, sizeGb: { type: 'integer', minimum: 1, maximum: DRIVE_SIZE_GB_MAX } }),
+  },
+  isEnabled: { type: 'boolean', default: true, description: 'false: no clients are routed here.' },
+  prefixSource: { enum: ['manual', 'bgp'], default: 'manual' },
+} satisfies { [name: string]: Schema };
+
+const CIDR_LIST: Schema = { type: 'array', maxItems: CIDRS_MAX, items: { type: 'string' } };
+/** The form of the original sends one comma-separated text. */
+const CIDR_INPUT: Schema = { anyOf: [CIDR_LIST, { type: 'string' }] };
+const NODE_NAME: Schema = { type: 'string', pattern: '^[a-zA-Z0-9_-]{1,90}$' };
+
+export const NODE_CREATE: Schema = {
+  type: 'object',
+  properties: { name: NODE_NAME, ...NODE_FIELDS, cidrs: CIDR_INPUT },
+  required: ['name'],
+  additionalProperties: false,
+};
+
+export const NODE_CHANGE: Schema = {
+  type: 'object',
+  properties: { name: NODE_NAME, ...NODE_FIELDS, cidrs: CIDR_INPUT },
+  additionalProperties: false,
+};
+
+const REASON = object({ code: text, text, sinceUtc: timeOrNull });
+
+const MODULE = object({
+  name: text,
+  runtimeStatus: { enum: ['unknown', 'backoff', 'running', 'unhealthy', 'stopped', 'failed', 'dead'] },
+  statusDescription: text,
+  image: text,
+  imageHash: text,
+  restartCount: integer,
+  exitCode: integer,
+  lastStartTimeUtc: { type: ['string', 'null'] },
+  lastExitTimeUtc: { type: ['string', 'null'] },
+  lastRestartTimeUtc: { type: ['string', 'null'] },
+  nextRetryTimeUtc: { type: ['string', 'null'] },
+  desiredStatus: { enum: ['running', 'stopped', null] },
+  startsSeen: integer,
+  lastChangeUtc: timeOrNull,
+});
+
+const CACHE = object({
+  egressMbps: number,
+  ingressMbps: number,
+  hitRatio: numberOrNull,
+  requestsPerSec: number,
+  totals: object({ hitBytes: number, missBytes: number, egressBytes: number, hitRatioBytes: numberOrNull }),
+  drives: { type: 'array', items: anyObject },
+  atUtc: time,
+});
+
+const EVENT = object({
+  seq: integer,
+  nodeName: text,
+  atUtc: time,
+  kind: { enum: ['node', 'registration', 'deployment', 'connection', 'module', 'probe', 'state', 'method', 'drive'] },
+  subject: text,
+  text,
+  details: anyObject,
+});
+
+const MESSAGE = object({
+  seq: integer,
+  enqueuedAtUtc: time,
+  moduleId: { type: ['string', 'null'] },
+  properties: anyObject,
+  systemProperties: anyObject,
+  body: { description: 'JSON when the body is JSON, else text, else {base64}.' },
+});
+
+const STATES = ['NotConfigured', 'NotProvisioned', 'NeverPhonedHome', 'Healthy', 'Unhealthy', 'Disabled'];
+
+export const SCHEMAS = {
+  Error: object({
+    error: {
+      ...object({ code: text, message: text, details: anyObject, problems: { type: 'array', items: anyObject } }, [
+        'details',
+        'problems',
+      ]),
+    },
+  }),
+  Health: object({ status: { const: 'ok' }, version: text }),
+  Session: object({ token: text, expiresAtUtc: time }),
+  ConnectionStrings: object({
+    iothubowner: text,
+    service: text,
+    registryRead: text,
+    registryReadWrite: text,
+    device: text,
+  }),
+  Node: object({
+    name: NODE_NAME,
+    ...NODE_FIELDS,
+    cidrs: CIDR_LIST,
+    cacheNodeId: guid,
+    customerId: guid,
+    state: { enum: STATES },
+    stateText: text,
+    reasons: { type: 'array', items: REASON },
+    createdAtUtc: time,
+    provisionedAtUtc: timeOrNull,
+  }),
+  NodeList: object({ nodes: { type: 'array', items: { $ref: '#/components/schemas/Node' } } }),
+  Provisioning: object({
+    command: text,
+    customerId: guid,
+    cacheNodeId: guid,
+    customerKey: guid,
+    registrationKey: text,
+    registrationKeyExpiresAtUtc: time,
+  }),
+  ProvisionAnswer: object({
+    iothubHostname: text,
+    deviceId: text,
+    primaryKey: text,
+    mqttPort: integer,
+    httpsPort: integer,
+    caCertificate: text,
+    agentImage: text,
+  }),
+  Manifest: object({ modulesContent: anyObject }),
+  Deployed: object({ desiredVersion: integer, modules: { type: 'array', items: text } }),
+  Monitor: object({
+    name: text,
+    atUtc: time,
+    state: { enum: STATES },
+    stateText: text,
+    reasons: { type: 'array', items: REASON },
+    lastHeartbeatUtc: timeOrNull,
+    connected: { type: 'boolean' },
+    probe: object({
+      atUtc: timeOrNull,
+      ok: { type: ['boolean', 'null'] },
+      httpStatus: { type: ['integer', 'null'] },
+      ms: numberOrNull,
+      error: { type: ['string', 'null'] },
+    }),
+    deployment: object({ desiredVersion: integer, handledVersion: integer, code: integer, description: text }),
+    modules: { type: 'array', items: MODULE },
+    cache: { anyOf: [CACHE, { type: 'null' }] },
+  }),
+  Telemetry: object({ messages: { type: 'array', items: MESSAGE }, next: integer }),
+  Timeline: object({ events: { type: 'array', items: EVENT }, next: integer }),
+  CacheMinutes: object({
+    minutes: {
+      type: 'array',
+      items: object({
+        atUtc: time,
+        requests: integer,
+        hits: integer,
+        misses: integer,
+        errors5xx: integer,
+        hitBytes: integer,
+        missBytes: integer,
+        egressBytes: integer,
+        ingressBytes: integer,
+      }),
+    },
+  }),
+  MethodAnswer: object({ status: integer, payload: {} }),
+} satisfies { [name: string]: Schema };

@@ -1,0 +1,173 @@
+// Routes that show what a node does: monitor, messages, timeline, cache figures, and the stream of events.
+
+import { parseTimeArgument } from '@wayside/kit';
+import { readMinutes } from '../health/cache-figures.ts';
+import { monitorOf } from '../health/monitor.ts';
+import type { TimelineEvent } from '../nodes/timeline.ts';
+import type { TelemetryMessage } from '../platform.ts';
+import { followEvents } from './event-stream.ts';
+import { nameOf } from './node-routes.ts';
+import type { ApiParts } from './parts.ts';
+import { json, type Route, type Schema } from './route.ts';
+import { ref } from './schemas.ts';
+
+const PAGE_DEFAULT = 100;
+const PAGE_MAX = 1_000;
+const DAY_MS = 86_400_000;
+
+const limit: Schema = { type: 'integer', minimum: 1, maximum: PAGE_MAX, default: PAGE_DEFAULT };
+const after: Schema = { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER };
+const moment: Schema = {
+  type: 'string',
+  minLength: 1,
+  maxLength: 100,
+  description: 'RFC 3339, UNIX seconds, or a duration ago such as 90m.',
+};
+
+export function watchRoutes(parts: ApiParts): Route[] {
+  return [monitorRoute(parts), telemetryRoute(parts), timelineRoute(parts), figuresRoute(parts), eventsRoute(parts)];
+}
+
+function monitorRoute({ db, nodes, watch, probes }: ApiParts): Route {
+  return {
+    method: 'get',
+    path: '/nodes/{name}/monitor',
+    right: 'read',
+    summary: 'State, heartbeat, probe, deployment, modules and cache of a node in one document',
+    success: { status: 200, description: 'As of now.', schema: ref('Monitor') },
+    refusals: [404],
+    handle: async (call) => {
+      const node = await nodes.get(nameOf(call));
+      return json(await monitorOf(db, node.name, await watch.look(node), probes.stateOf(node.name)));
+    },
+  };
+}
+
+function telemetryRoute({ nodes, platform, clock }: ApiParts): Route {
+  return {
+    method: 'get',
+    path: '/nodes/{name}/telemetry',
+    right: 'read',
+    summary: 'Messages of the node in order: the oldest after a seq or time, or the newest',
+    query: { module: { type: 'string', maxLength: 128 }, after, limit, since: moment },
+    success: {
+      status: 200,
+      description: 'A page; `next` is the `after` of the following one.',
+      schema: ref('Telemetry'),
+    },
+    refusals: [400, 404],
+    handle: async (call) => {
+      const node = await nodes.get(nameOf(call));
+      const query = call.query as { module?: string; after?: number; limit: number; since?: string };
+      const messages = await platform.queryTelemetry(node.name, {
+        limit: query.limit,
+        ...(query.module === undefined ? {} : { moduleId: query.module }),
+        ...(query.after === undefined ? {} : { afterSeq: query.after }),
+        ...(query.since === undefined ? {} : { sinceMs: parseTimeArgument(query.since, clock.nowMs()).getTime() }),
+      });
+      return json({ messages: messages.map(toMessage), next: messages.at(-1)?.seq ?? query.after ?? 0 });
+    },
+  };
+}
+
+function timelineRoute({ nodes, timeline }: ApiParts): Route {
+  return {
+    method: 'get',
+    path: '/nodes/{name}/timeline',
+    right: 'read',
+    summary: 'What happened to the node, in order: the oldest after a seq, or the newest',
+    query: { after, limit },
+    success: {
+      status: 200,
+      description: 'A page; `next` is the `after` of the following one.',
+      schema: ref('Timeline'),
+    },
+    refusals: [400, 404],
+    handle: async (call) => {
+      const node = await nodes.get(nameOf(call));
+      const query = call.query as { after?: number; limit: number };
+      const events = await timeline.list(node.name, query);
+      return json({ events: events.map(toEvent), next: events.at(-1)?.seq ?? query.after ?? 0 });
+    },
+  };
+}
+
+function figuresRoute({ db, nodes, clock }: ApiParts): Route {
+  return {
+    method: 'get',
+    path: '/nodes/{name}/cache-minutes',
+    right: 'read',
+    summary: 'Cache figures per minute, oldest first; default: the last 24 hours',
+    query: { from: moment, to: moment },
+    success: { status: 200, description: 'Minutes without a report are left out.', schema: ref('CacheMinutes') },
+    refusals: [400, 404],
+    handle: async (call) => {
+      const node = await nodes.get(nameOf(call));
+      const { from, to } = call.query as { from?: string; to?: string };
+      const nowMs = clock.nowMs();
+      const toMs = to === undefined ? nowMs : parseTimeArgument(to, nowMs).getTime();
+      const fromMs = from === undefined ? toMs - DAY_MS : parseTimeArgument(from, nowMs).getTime();
+      const minutes = await readMinutes(db, node.name, { fromMs, toMs });
+      return json({
+        minutes: minutes.map((minute) => ({
+          atUtc: new Date(minute.minuteAtMs).toISOString(),
+          requests: minute.requests,
+          hits: minute.hits,
+          misses: minute.misses,
+          errors5xx: minute.errors5xx,
+          hitBytes: minute.hit_bytes,
+          missBytes: minute.miss_bytes,
+          egressBytes: minute.egress_bytes,
+          ingressBytes: minute.ingress_bytes,
+        })),
+      });
+    },
+  };
+}
+
+function eventsRoute(parts: ApiParts): Route {
+  return {
+    method: 'get',
+    path: '/events',
+    right: 'read',
+    summary:
+      'Server-sent events: what happens to all nodes or one, from now on or from a seq (`after` or Last-Event-ID)',
+    query: { after, node: { type: 'string', maxLength: 90 } },
+    success: { status: 200, description: 'event: kind, id: seq, data: an event.', contentType: 'text/event-stream' },
+    refusals: [400, 503],
+    stream: (call, request, response) => followEvents(parts, call, request, response),
+  };
+}
+
+export function toEvent(event: TimelineEvent) {
+  const { seq, nodeName, atMs, kind, subject, text, details } = event;
+  return { seq, nodeName, atUtc: new Date(atMs).toISOString(), kind, subject, text, details };
+}
+
+function toMessage(message: TelemetryMessage) {
+  return {
+    seq: message.seq,
+    enqueuedAtUtc: new Date(message.enqueuedAtMs).toISOString(),
+    moduleId: message.moduleId ?? null,
+    properties: message.properties,
+    systemProperties: message.systemProperties,
+    body: readBody(message.body),
+  };
+}
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** JSON as JSON, other text as text, anything else as {base64}. */
+function readBody(body: Uint8Array): unknown {
+  let text: string;
+  try {
+    text = strictUtf8.decode(body);
+  } catch {
+    return { base64: Buffer.from(body).toString('base64') };
+  }
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,85 @@
+// The one express application of the HTTPS listener: API, installer, metrics, and the IoT Hub face below them.
+
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { Logger } from '@wayside/kit';
+import express, { type Express, type Request, type RequestHandler, type Router } from 'express';
+import { refusal } from '../errors.ts';
+import type { CloudMetrics } from '../health/prometheus.ts';
+import { mayDo } from '../people/access.ts';
+import type { People } from '../people/people.ts';
+import { sendError } from './error-response.ts';
+import type { Route } from './route.ts';
+import { bearerToken, createApiRouter } from './router.ts';
+
+export interface WebAppOptions {
+  routes: readonly Route[];
+  hubRouter: Router;
+  people: People;
+  metrics: CloudMetrics;
+  metricsPublic: boolean;
+  /** Token of the file metrics-token, secret. */
+  metricsToken: string;
+  /** File that GET /install.sh serves. */
+  installScript: string;
+  logger: Logger;
+}
+
+export function createWebApp(options: WebAppOptions): Express {
+  const { routes, people, logger, metrics } = options;
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.use((_request, response, next) => {
+    response.set('x-content-type-options', 'nosniff');
+    next();
+  });
+  app.use('/api/v1', createApiRouter({ routes, people, logger, onAnswer: metrics.onAnswer }));
+  app.get('/install.sh', installer(options.installScript));
+  app.get('/metrics', metricsAnswer(options));
+  app.use(options.hubRouter);
+  app.use((request: Request) => {
+    throw refusal('CLOUD_ROUTE_NOT_FOUND', `There is no route ${request.method} ${request.path}`);
+  });
+  app.use((error: unknown, _request: Request, response: express.Response, _next: unknown) => {
+    sendError(response, error, logger);
+  });
+  return app;
+}
+
+/** Open to anyone: it holds no secret, and a server has none before it ran it. */
+function installer(path: string): RequestHandler {
+  return async (_request, response) => {
+    let text: string;
+    try {
+      text = await readFile(path, 'utf8');
+    } catch {
+      throw refusal('CLOUD_INSTALLER_MISSING', `Cannot serve the installer: ${path} cannot be read`);
+    }
+    response.type('text/x-shellscript').send(text);
+  };
+}
+
+function metricsAnswer(options: WebAppOptions): RequestHandler {
+  return async (request, response) => {
+    const token = bearerToken(request);
+    if (!options.metricsPublic && !(await mayReadMetrics(options, token))) {
+      throw refusal(
+        'CLOUD_SESSION_INVALID',
+        'Cannot read the metrics: wanted the token of the file metrics-token, or of a login',
+      );
+    }
+    response.type(options.metrics.registry.contentType).send(await options.metrics.registry.metrics());
+  };
+}
+
+async function mayReadMetrics(options: WebAppOptions, token: string | undefined): Promise<boolean> {
+  if (token === undefined) return false;
+  if (timingSafeEqual(sha256(token), sha256(options.metricsToken))) return true;
+  const person = await options.people.personOf(token);
+  return person !== undefined && mayDo(person, 'read');
+}
+
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

@@ -1,0 +1,196 @@
+// Takes over what nodes say about themselves: heartbeat, module changes, deployment status, cache figures.
+//
+// INVARIANTS
+// - Messages of one node are taken over one after another, in the order of their seq; each in one transaction with its events.
+// - The seq taken over last is stored with them: a start takes over what came while the cloud was not there to see it.
+// - A message that is older than what is known (store and forward after an outage) is a heartbeat, but changes no module state.
+
+import { type Clock, describeError, type Logger } from '@wayside/kit';
+import type { AgentHealth } from '@wayside/protocol';
+import type { NodeDb } from '../nodes/tables.ts';
+import type { NewEvent, Timeline, TimelineEvent } from '../nodes/timeline.ts';
+import type { Platform, TelemetryMessage } from '../platform.ts';
+import { addReport } from './cache-figures.ts';
+import { type Parsed, parseAgentHealth, parseCacheReport } from './message-schemas.ts';
+import { compareModules } from './module-changes.ts';
+import { type NodeStatus, readSnapshots, readStatus, writeSnapshots, writeStatus } from './node-status.ts';
+
+/** Messages that wait to be taken over, all nodes together. More means the disk stands still: further ones are taken over at the next start. */
+export const INTAKE_WAITING_MAX = 10_000;
+const CATCH_UP_PAGE = 500;
+
+export interface HealthIntakeOptions {
+  db: NodeDb;
+  platform: Pick<Platform, 'on' | 'queryTelemetry'>;
+  clock: Clock;
+  logger: Logger;
+  timeline: Timeline;
+  /** After a message of the node was taken over. */
+  onNews(nodeName: string): void;
+}
+
+export class HealthIntake {
+  private readonly options: HealthIntakeOptions;
+  private readonly lanes = new Map<string, Promise<void>>();
+  private waiting = 0;
+  private unsubscribe: (() => void) | undefined;
+
+  constructor(options: HealthIntakeOptions) {
+    this.options = options;
+  }
+
+  /** Listens, then takes over what came before. */
+  async start(): Promise<void> {
+    this.unsubscribe = this.options.platform.on('telemetry', (message) => this.offer(message));
+    const nodes = await this.options.db.selectFrom('cache_node').select('name').execute();
+    for (const { name } of nodes) this.queue(name, () => this.catchUp(name));
+    await this.idle();
+  }
+
+  async stop(): Promise<void> {
+    this.unsubscribe?.();
+    await this.idle();
+  }
+
+  /** Resolves when nothing waits. */
+  async idle(): Promise<void> {
+    while (this.lanes.size > 0) await Promise.all(this.lanes.values());
+  }
+
+  private offer(message: TelemetryMessage): void {
+    if (!isRelevant(message)) return;
+    if (this.waiting >= INTAKE_WAITING_MAX) {
+      this.options.logger.error('Health message left for the next start: too many wait', {
+        node: message.deviceId,
+        waiting: this.waiting,
+      });
+      return;
+    }
+    this.queue(message.deviceId, () => this.take(message));
+  }
+
+  private queue(nodeName: string, work: () => Promise<void>): void {
+    this.waiting += 1;
+    const lane = (this.lanes.get(nodeName) ?? Promise.resolve())
+      .then(work)
+      .catch((error) => {
+        this.options.logger.error('Cannot take over a message of a node', {
+          node: nodeName,
+          error: describeError(error),
+        });
+      })
+      .finally(() => {
+        this.waiting -= 1;
+        if (this.lanes.get(nodeName) === lane) this.lanes.delete(nodeName);
+      });
+    this.lanes.set(nodeName, lane);
+  }
+
+  private async catchUp(nodeName: string): Promise<void> {
+    let afterSeq = (await readStatus(this.options.db, nodeName)).telemetrySeq;
+    for (;;) {
+      const page = await this.options.platform.queryTelemetry(nodeName, { afterSeq, limit: CATCH_UP_PAGE });
+      for (const message of page) if (isRelevant(message)) await this.take(message);
+      const last = page.at(-1);
+      if (!last) return;
+      afterSeq = last.seq;
+    }
+  }
+
+  private async take(message: TelemetryMessage): Promise<void> {
+    const { db, timeline, logger } = this.options;
+    const nodeName = message.deviceId;
+    const written = await db.transaction().execute(async (trx) => {
+      const node = await trx.selectFrom('cache_node').select('name').where('name', '=', nodeName).executeTakeFirst();
+      if (!node) return undefined;
+      const status = await readStatus(trx, nodeName);
+      if (message.seq <= status.telemetrySeq) return undefined;
+      const parsed = this.parse(message);
+      if (!parsed.ok)
+        logger.warn('Message of a node ignored', { node: nodeName, module: message.moduleId, why: parsed.why });
+      const events = parsed.ok ? await parsed.store(trx, status) : [];
+      await writeStatus(trx, nodeName, { telemetrySeq: message.seq });
+      const stored: TimelineEvent[] = [];
+      for (const event of events) {
+        const one = await timeline.write(trx, event);
+        if (one) stored.push(one);
+      }
+      return stored;
+    });
+    if (!written) return;
+    timeline.publish(written);
+    this.options.onNews(nodeName);
+  }
+
+  private parse(message: TelemetryMessage): { ok: false; why: string } | { ok: true; store: Store } {
+    const nodeName = message.deviceId;
+    if (message.messageType === 'health') {
+      const parsed = parseAgentHealth(message.body);
+      return parsed.ok
+        ? { ok: true, store: (trx, status) => storeHealth(trx, nodeName, parsed, status, message.enqueuedAtMs) }
+        : parsed;
+    }
+    const parsed = parseCacheReport(message.body);
+    if (!parsed.ok) return parsed;
+    // A clock that runs ahead would make every honest report after it look old.
+    const toMs = Math.min(parsed.atMs, message.enqueuedAtMs);
+    return { ok: true, store: (trx) => addReport(trx, nodeName, message.moduleId ?? '', parsed.value, toMs) };
+  }
+}
+
+type Store = (trx: NodeDb, status: NodeStatus) => Promise<NewEvent[]>;
+
+/** Only edgeAgent speaks for the node's health; cache figures come from any module. */
+function isRelevant(message: TelemetryMessage): boolean {
+  if (message.messageType === 'health') return message.moduleId === '$edgeAgent';
+  return message.messageType === 'cacheReport' && message.moduleId !== undefined;
+}
+
+async function storeHealth(
+  trx: NodeDb,
+  nodeName: string,
+  parsed: Parsed<AgentHealth> & { ok: true },
+  status: NodeStatus,
+  enqueuedAtMs: number,
+): Promise<NewEvent[]> {
+  const atMs = Math.min(parsed.atMs, enqueuedAtMs);
+  const heartbeatAtMs = Math.max(enqueuedAtMs, status.heartbeatAtMs ?? 0);
+  if (status.healthAtMs !== null && atMs < status.healthAtMs) {
+    await writeStatus(trx, nodeName, { heartbeatAtMs });
+    return [];
+  }
+  const { snapshots, gone, changes } = compareModules(await readSnapshots(trx, nodeName), parsed.value.modules, atMs);
+  await writeSnapshots(trx, nodeName, snapshots, gone);
+  await writeStatus(trx, nodeName, { heartbeatAtMs, healthAtMs: atMs, health: parsed.value });
+  const events: NewEvent[] = changes.map((change) => ({
+    nodeName,
+    kind: 'module',
+    subject: change.module,
+    text: change.text,
+    details: change.details,
+    atMs,
+  }));
+  const deployment = deploymentEvent(nodeName, status.health, parsed.value, atMs);
+  return deployment ? [deployment, ...events] : events;
+}
+
+function deploymentEvent(
+  nodeName: string,
+  before: AgentHealth | null,
+  after: AgentHealth,
+  atMs: number,
+): NewEvent | undefined {
+  const { lastDesiredVersion, lastDesiredStatus } = after;
+  const isSame =
+    before?.lastDesiredVersion === lastDesiredVersion && before.lastDesiredStatus.code === lastDesiredStatus.code;
+  if (isSame) return undefined;
+  const description = lastDesiredStatus.description ? `: ${lastDesiredStatus.description}` : '';
+  return {
+    nodeName,
+    kind: 'deployment',
+    subject: '$edgeAgent',
+    text: `Deployment ${lastDesiredVersion} handled with ${lastDesiredStatus.code}${description}`,
+    details: { version: lastDesiredVersion, code: lastDesiredStatus.code },
+    atMs,
+  };
+}

@@ -1,0 +1,45 @@
+// From single probe results to a verdict with hysteresis: one lost packet takes no node out, one lucky answer brings none back.
+
+import type { NewEvent } from '../nodes/timeline.ts';
+
+/** Failures in a row that make a node down. */
+export const PROBES_DOWN = 3;
+/** Successes in a row that bring a down node up. */
+export const PROBES_UP = 2;
+
+export interface ProbeResult {
+  atMs: number;
+  ok: boolean;
+  httpStatus: number | null;
+  /** Time until the answer was complete; null without one. */
+  durationMs: number | null;
+  error: string | null;
+}
+
+export interface ProbeState {
+  verdict: 'unknown' | 'up' | 'down';
+  /** Results in a row that speak against the verdict (while unknown: failures). */
+  streak: number;
+  last: ProbeResult | null;
+}
+
+export const PROBE_START: ProbeState = { verdict: 'unknown', streak: 0, last: null };
+
+/** The state after one more result. From unknown, the first success is enough. */
+export function nextProbeState(state: ProbeState, result: ProbeResult): ProbeState {
+  const agrees = state.verdict === 'unknown' ? false : result.ok === (state.verdict === 'up');
+  if (agrees) return { verdict: state.verdict, streak: 0, last: result };
+  if (result.ok && state.verdict === 'unknown') return { verdict: 'up', streak: 0, last: result };
+  const streak = state.streak + 1;
+  const needed = result.ok ? PROBES_UP : PROBES_DOWN;
+  if (streak < needed) return { verdict: state.verdict, streak, last: result };
+  return { verdict: result.ok ? 'up' : 'down', streak: 0, last: result };
+}
+
+/** What a change of the verdict looks like in the timeline. */
+export function probeEvent(nodeName: string, before: ProbeState, after: ProbeState): NewEvent {
+  const why = after.last?.error ?? 'no answer';
+  const text = after.verdict === 'up' ? 'The data port answers' : `The data port does not answer: ${why}`;
+  const details = { from: before.verdict, to: after.verdict, httpStatus: after.last?.httpStatus ?? null };
+  return { nodeName, kind: 'probe', subject: '', text, details, ...(after.last ? { atMs: after.last.atMs } : {}) };
+}

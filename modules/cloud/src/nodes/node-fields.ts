@@ -1,0 +1,220 @@
+// The rules of a cache node's fields: reads what the operator sent and answers every problem at once (connected-cache.md 1.3, 1.4, 1.6).
+// The original's three form errors are the codes NameInvalidOrInUse, CidrInvalid and AddressInUse.
+
+import { isIPv4, isIPv6 } from 'node:net';
+import { cleanDrivePath, drivePathFault } from './drive-path.ts';
+import { checkIpv4Block, isServerAddress } from './ipv4-block.ts';
+import type { Drive, NodeFields } from './node-record.ts';
+
+export const NODE_NAME = /^[a-zA-Z0-9_-]{1,90}$/;
+export const DRIVES_MAX = 9;
+export const DRIVE_SIZE_GB_MAX = 1_000_000;
+export const EGRESS_MBPS_MAX = 10_000_000;
+export const CIDRS_MAX = 1_000;
+export const PORT_MAX = 65_535;
+const PROBLEMS_MAX = 100;
+
+/** The words of the original's form for an IPv6 entry. */
+const IPV4_ONLY = 'Only IPv4 addresses are supported at this time';
+
+export const FIELD_DEFAULTS: Omit<NodeFields, 'name'> = {
+  ipAddress: null,
+  httpPort: 80,
+  summaryPort: 5001,
+  maxEgressMbps: 1000,
+  drives: [],
+  isEnabled: true,
+  prefixSource: 'manual',
+  cidrs: [],
+};
+
+export type FieldProblemCode = 'NameInvalidOrInUse' | 'CidrInvalid' | 'AddressInUse' | 'FieldInvalid';
+
+export interface FieldProblem {
+  path: string;
+  message: string;
+  code: FieldProblemCode;
+}
+
+export interface FieldRules {
+  /** Smallest drive the form accepts, GB. */
+  driveSizeGbMin: number;
+}
+
+export type FieldsResult = { ok: true; fields: NodeFields } | { ok: false; problems: FieldProblem[] };
+
+type Complain = (path: string, message: string, code?: FieldProblemCode) => void;
+
+/**
+ * Reads the fields of a new node (`base` absent: name wanted, defaults for the rest) or of a change (`base` = the node as it is;
+ * fields that are absent stay). A change may repeat the name but not alter it.
+ */
+export function readNodeFields(input: unknown, rules: FieldRules, base?: NodeFields): FieldsResult {
+  const problems: FieldProblem[] = [];
+  const complain: Complain = (path, message, code = 'FieldInvalid') => {
+    if (problems.length < PROBLEMS_MAX) problems.push({ path, message, code });
+  };
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+    complain('', `body is ${show(input)}, wanted a JSON object with the fields of a cache node`);
+    return { ok: false, problems };
+  }
+  const given = input as Record<string, unknown>;
+  const fields: NodeFields = base ? { ...base } : { name: '', ...FIELD_DEFAULTS };
+  readName(given.name, base, fields, complain);
+  for (const [key, value] of Object.entries(given)) {
+    if (key === 'name') continue;
+    if (!isFieldKey(key)) {
+      complain(key, `unknown field, wanted one of name, ${Object.keys(FIELD_DEFAULTS).join(', ')}`);
+      continue;
+    }
+    READERS[key](value, fields, complain, rules);
+  }
+  if (fields.httpPort === fields.summaryPort) {
+    complain('summaryPort', `${fields.summaryPort} is also httpPort, wanted two different ports`);
+  }
+  return problems.length > 0 ? { ok: false, problems } : { ok: true, fields };
+}
+
+/** What the other nodes hold: two nodes share neither name, nor address with port, nor a CIDR block. */
+export function checkFieldConflicts(fields: NodeFields, others: readonly NodeFields[]): FieldProblem[] {
+  const problems: FieldProblem[] = [];
+  const mine = new Set(fields.cidrs);
+  for (const other of others) {
+    if (other.name.toLowerCase() === fields.name.toLowerCase()) {
+      problems.push({ path: 'name', message: nameMessage(fields.name, 'it is in use'), code: 'NameInvalidOrInUse' });
+    }
+    if (fields.ipAddress !== null && other.ipAddress === fields.ipAddress && other.httpPort === fields.httpPort) {
+      const message = `server IP address ${fields.ipAddress} with port ${fields.httpPort} is already in use by cache node ${other.name}`;
+      problems.push({ path: 'ipAddress', message, code: 'AddressInUse' });
+    }
+    for (const block of other.cidrs) {
+      if (!mine.has(block)) continue;
+      const message = `CIDR block ${block} is already in use by cache node ${other.name}`;
+      problems.push({ path: `cidrs[${fields.cidrs.indexOf(block)}]`, message, code: 'AddressInUse' });
+    }
+  }
+  return problems.slice(0, PROBLEMS_MAX);
+}
+
+type FieldKey = keyof typeof FIELD_DEFAULTS;
+type Reader = (value: unknown, fields: NodeFields, complain: Complain, rules: FieldRules) => void;
+
+const READERS: { [K in FieldKey]: Reader } = {
+  ipAddress: (value, fields, complain) => {
+    if (value === null || value === '') fields.ipAddress = null;
+    else if (typeof value === 'string' && isIPv6(value)) complain('ipAddress', `${show(value)}: ${IPV4_ONLY}`);
+    else if (typeof value !== 'string' || !isIPv4(value))
+      complain('ipAddress', `${show(value)}, wanted an IPv4 address`);
+    else if (!isServerAddress(value)) complain('ipAddress', `${show(value)}, wanted an address a server can have`);
+    else fields.ipAddress = value;
+  },
+  httpPort: integerReader('httpPort', 1, PORT_MAX),
+  summaryPort: integerReader('summaryPort', 1, PORT_MAX),
+  maxEgressMbps: integerReader('maxEgressMbps', 1, EGRESS_MBPS_MAX),
+  isEnabled: (value, fields, complain) => {
+    if (typeof value === 'boolean') fields.isEnabled = value;
+    else complain('isEnabled', `${show(value)}, wanted true or false`);
+  },
+  prefixSource: (value, fields, complain) => {
+    if (value === 'manual' || value === 'bgp') fields.prefixSource = value;
+    else complain('prefixSource', `${show(value)}, wanted "manual" or "bgp"`);
+  },
+  drives: readDrives,
+  cidrs: readCidrs,
+};
+
+function isFieldKey(key: string): key is FieldKey {
+  return Object.hasOwn(READERS, key);
+}
+
+function readName(value: unknown, base: NodeFields | undefined, fields: NodeFields, complain: Complain): void {
+  if (base) {
+    if (value !== undefined && value !== base.name) complain('name', `${show(value)}, a name cannot be changed`);
+    return;
+  }
+  if (typeof value === 'string' && NODE_NAME.test(value)) fields.name = value;
+  else complain('name', nameMessage(value, 'wanted 1 to 90 letters, digits, "_" or "-"'), 'NameInvalidOrInUse');
+}
+
+function nameMessage(value: unknown, why: string): string {
+  return `cache node name ${show(value)} is already in use or in the wrong format: ${why}`;
+}
+
+function integerReader(key: 'httpPort' | 'summaryPort' | 'maxEgressMbps', min: number, max: number): Reader {
+  return (value, fields, complain) => {
+    if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) fields[key] = value;
+    else complain(key, `${show(value)}, wanted an integer from ${min} to ${max}`);
+  };
+}
+
+function readDrives(value: unknown, fields: NodeFields, complain: Complain, rules: FieldRules): void {
+  if (!Array.isArray(value)) {
+    complain('drives', `${show(value)}, wanted a list of {path, sizeGb}`);
+    return;
+  }
+  if (value.length > DRIVES_MAX) complain('drives', `${value.length} drives, at most ${DRIVES_MAX}`);
+  const drives: Drive[] = [];
+  for (const [index, item] of value.slice(0, DRIVES_MAX).entries()) {
+    const drive = readDrive(item, `drives[${index}]`, rules, complain);
+    if (!drive) continue;
+    const clean = cleanDrivePath(drive.path);
+    const nested = drives.find((other) => overlaps(cleanDrivePath(other.path), clean));
+    if (nested)
+      complain(`drives[${index}].path`, `${show(drive.path)} lies in or over ${nested.path}, wanted separate folders`);
+    drives.push(drive);
+  }
+  fields.drives = drives;
+}
+
+function overlaps(a: string, b: string): boolean {
+  return a === b || a.startsWith(`${b}/`) || b.startsWith(`${a}/`);
+}
+
+function readDrive(item: unknown, path: string, rules: FieldRules, complain: Complain): Drive | undefined {
+  if (typeof item !== 'object' || item === null || Array.isArray(item)) {
+    complain(path, `${show(item)}, wanted {path, sizeGb}`);
+    return undefined;
+  }
+  const { path: folder, sizeGb, ...rest } = item as Record<string, unknown>;
+  for (const key of Object.keys(rest)) complain(`${path}.${key}`, 'unknown field, wanted path and sizeGb');
+  const fault = typeof folder === 'string' ? drivePathFault(folder) : 'it is no text';
+  if (fault) complain(`${path}.path`, `${show(folder)} cannot be a cache drive: ${fault}`);
+  const { driveSizeGbMin: min } = rules;
+  const isSize = typeof sizeGb === 'number' && Number.isInteger(sizeGb) && sizeGb >= min && sizeGb <= DRIVE_SIZE_GB_MAX;
+  if (!isSize) complain(`${path}.sizeGb`, `${show(sizeGb)} GB, wanted an integer from ${min} to ${DRIVE_SIZE_GB_MAX}`);
+  return fault || !isSize ? undefined : { path: folder as string, sizeGb };
+}
+
+/** A list, or the comma-separated text of the original's form (a space after a comma is allowed). */
+function readCidrs(value: unknown, fields: NodeFields, complain: Complain): void {
+  const list = typeof value === 'string' ? value.split(',').map((part) => part.trim()) : value;
+  if (!Array.isArray(list)) {
+    complain('cidrs', `${show(value)}: CIDR list is incorrect, wanted a list of a.b.c.d/n`, 'CidrInvalid');
+    return;
+  }
+  if (value === '') {
+    fields.cidrs = [];
+    return;
+  }
+  if (list.length > CIDRS_MAX) complain('cidrs', `${list.length} blocks, at most ${CIDRS_MAX}`, 'CidrInvalid');
+  const blocks: string[] = [];
+  for (const [index, item] of list.slice(0, CIDRS_MAX).entries()) {
+    const check =
+      typeof item === 'string' ? checkIpv4Block(item.trim()) : ({ ok: false, why: 'it is no text' } as const);
+    if (!check.ok) {
+      complain(`cidrs[${index}]`, `${show(item)}: CIDR list or notation is incorrect: ${check.why}`, 'CidrInvalid');
+    } else if (blocks.includes(check.block)) {
+      complain(`cidrs[${index}]`, `${show(item)}: CIDR list is incorrect: the block stands in it twice`, 'CidrInvalid');
+    } else blocks.push(check.block);
+  }
+  fields.cidrs = blocks;
+}
+
+const SHOWN_CHARACTERS_MAX = 100;
+
+/** The current value for a message: short, quoted. */
+function show(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > SHOWN_CHARACTERS_MAX ? `${text.slice(0, SHOWN_CHARACTERS_MAX)}...` : text;
+}

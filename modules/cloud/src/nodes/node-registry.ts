@@ -1,0 +1,207 @@
+// Cache nodes: created, changed and deleted together with their devices and deployments.
+//
+// INVARIANTS
+// - Changes run one at a time: two nodes cannot claim the same address, and fields and deployment change together.
+// - The node's row is written before its device is made; a start after a crash makes what is missing (`repair`).
+// - A deployment that an operator wrote is never overwritten by a change of fields: only one made from the fields follows them.
+
+import { randomUUID } from 'node:crypto';
+import { type Clock, describeError, EdgeError, isEdgeError, type Logger, Semaphore } from '@wayside/kit';
+import { jsonEqual, type ModulesContent } from '@wayside/protocol';
+import { refusal } from '../errors.ts';
+import type { Platform } from '../platform.ts';
+import { checkFieldConflicts, type FieldProblem, type FieldRules, readNodeFields } from './node-fields.ts';
+import { generateManifest, type ImageNames } from './node-manifest.ts';
+import type { NodeFields, NodeRecord } from './node-record.ts';
+import { deleteNodeRow, insertNode, readNode, readNodes, updateNodeFields } from './node-rows.ts';
+import type { NodeDb } from './tables.ts';
+import type { Timeline } from './timeline.ts';
+
+/** One replica judges and probes all of them every few seconds. */
+export const NODES_MAX = 5_000;
+
+type RegistryPlatform = Pick<
+  Platform,
+  'createEdgeDevice' | 'getDevice' | 'deleteDevice' | 'applyContent' | 'getContent'
+>;
+
+export interface NodeRegistryOptions {
+  db: NodeDb;
+  platform: RegistryPlatform;
+  clock: Clock;
+  logger: Logger;
+  timeline: Timeline;
+  customerId: string;
+  images: ImageNames;
+  rules: FieldRules;
+}
+
+export class NodeRegistry {
+  private readonly options: NodeRegistryOptions;
+  private readonly turn = new Semaphore(1);
+
+  constructor(options: NodeRegistryOptions) {
+    this.options = options;
+  }
+
+  get customerId(): string {
+    return this.options.customerId;
+  }
+
+  list(): Promise<NodeRecord[]> {
+    return readNodes(this.options.db);
+  }
+
+  find(name: string): Promise<NodeRecord | undefined> {
+    return readNode(this.options.db, name);
+  }
+
+  /** CLOUD_NODE_NOT_FOUND. */
+  async get(name: string): Promise<NodeRecord> {
+    const node = await this.find(name);
+    if (!node) throw refusal('CLOUD_NODE_NOT_FOUND', `There is no cache node "${name}"`);
+    return node;
+  }
+
+  /** The manifest its fields stand for. */
+  manifestOf(node: NodeRecord): ModulesContent {
+    return generateManifest(node, this.options.customerId, this.options.images);
+  }
+
+  /** Node, device, twins and first deployment, or nothing. CLOUD_NODE_INVALID, CLOUD_NODE_CONFLICT, CLOUD_NODE_LIMIT. */
+  create(input: unknown): Promise<NodeRecord> {
+    return this.turn.run(async () => {
+      const fields = readOrRefuse(input, this.options.rules);
+      const others = await this.list();
+      if (others.length >= NODES_MAX) {
+        throw refusal('CLOUD_NODE_LIMIT', `Cannot create ${fields.name}: ${others.length} nodes, at most ${NODES_MAX}`);
+      }
+      refuseConflicts(checkFieldConflicts(fields, others));
+      const nowMs = this.options.clock.nowMs();
+      const node: NodeRecord = {
+        ...fields,
+        cacheNodeId: randomUUID(),
+        customerKey: randomUUID(),
+        createdAtMs: nowMs,
+        updatedAtMs: nowMs,
+        provisionedAtMs: null,
+        provisionedHost: null,
+      };
+      await insertNode(this.options.db, node);
+      await this.createDevice(node);
+      await this.options.timeline.record({
+        nodeName: node.name,
+        kind: 'node',
+        subject: '',
+        text: 'Cache node created',
+      });
+      return node;
+    });
+  }
+
+  /** Changes the fields given. `followed` = the deployment was made from the fields and was made anew from the changed ones. */
+  change(name: string, input: unknown): Promise<{ node: NodeRecord; followed: boolean }> {
+    return this.turn.run(async () => {
+      const before = await this.get(name);
+      const fields = readOrRefuse(input, this.options.rules, fieldsOf(before));
+      const others = (await this.list()).filter((other) => other.name !== name);
+      refuseConflicts(checkFieldConflicts(fields, others));
+      const changed = Object.keys(fields).filter(
+        (key) => !jsonEqual(fields[key as keyof NodeFields], before[key as keyof NodeFields]),
+      );
+      if (changed.length === 0) return { node: before, followed: false };
+      const node: NodeRecord = { ...before, ...fields, updatedAtMs: this.options.clock.nowMs() };
+      await updateNodeFields(this.options.db, node);
+      const followed = await this.followFields(before, node);
+      const text = `Fields changed: ${changed.join(', ')}`;
+      await this.options.timeline.record({ nodeName: name, kind: 'node', subject: '', text, details: { changed } });
+      return { node, followed };
+    });
+  }
+
+  /** Cannot be undone: device, twins, messages, events and figures go with it. */
+  remove(name: string): Promise<void> {
+    return this.turn.run(async () => {
+      await this.get(name);
+      await this.deleteDevice(name);
+      await deleteNodeRow(this.options.db, name);
+    });
+  }
+
+  /** Makes the devices that a crash between row and device left out. */
+  async repair(): Promise<void> {
+    for (const node of await this.list()) {
+      if (await this.options.platform.getDevice(node.name)) continue;
+      this.options.logger.warn('Cache node has no device, making it', { node: node.name });
+      try {
+        await this.options.platform.createEdgeDevice(node.name);
+        await this.options.platform.applyContent(node.name, this.manifestOf(node));
+      } catch (error) {
+        this.options.logger.error('Cannot make the device of a cache node', {
+          node: node.name,
+          error: describeError(error),
+        });
+      }
+    }
+  }
+
+  private async createDevice(node: NodeRecord): Promise<void> {
+    const { platform, db } = this.options;
+    let isMade = false;
+    try {
+      await platform.createEdgeDevice(node.name);
+      isMade = true;
+      await platform.applyContent(node.name, this.manifestOf(node));
+    } catch (error) {
+      if (isMade) await this.deleteDevice(node.name);
+      await deleteNodeRow(db, node.name);
+      if (!isEdgeError(error, 'CLOUD_DEVICE_EXISTS')) throw error;
+      const message = `cache node name "${node.name}" is already in use or in the wrong format: a device of that name exists`;
+      throw invalid('CLOUD_NODE_CONFLICT', [{ path: 'name', message, code: 'NameInvalidOrInUse' }]);
+    }
+  }
+
+  private async deleteDevice(name: string): Promise<void> {
+    try {
+      await this.options.platform.deleteDevice(name);
+    } catch (error) {
+      if (!isEdgeError(error, 'CLOUD_DEVICE_NOT_FOUND')) throw error;
+    }
+  }
+
+  private async followFields(before: NodeRecord, after: NodeRecord): Promise<boolean> {
+    const { platform, db } = this.options;
+    const wanted = this.manifestOf(after);
+    if (jsonEqual(this.manifestOf(before), wanted)) return false;
+    try {
+      const current = await platform.getContent(after.name);
+      if (!jsonEqual(current, this.manifestOf(before))) return false;
+      await platform.applyContent(after.name, wanted);
+      return true;
+    } catch (error) {
+      await updateNodeFields(db, before);
+      throw error;
+    }
+  }
+}
+
+export function fieldsOf(node: NodeRecord): NodeFields {
+  const { name, ipAddress, httpPort, summaryPort, maxEgressMbps, drives, isEnabled, prefixSource, cidrs } = node;
+  return { name, ipAddress, httpPort, summaryPort, maxEgressMbps, drives, isEnabled, prefixSource, cidrs };
+}
+
+function readOrRefuse(input: unknown, rules: FieldRules, base?: NodeFields): NodeFields {
+  const result = readNodeFields(input, rules, base);
+  if (!result.ok) throw invalid('CLOUD_NODE_INVALID', result.problems);
+  return result.fields;
+}
+
+function refuseConflicts(problems: FieldProblem[]): void {
+  if (problems.length > 0) throw invalid('CLOUD_NODE_CONFLICT', problems);
+}
+
+function invalid(code: 'CLOUD_NODE_INVALID' | 'CLOUD_NODE_CONFLICT', problems: FieldProblem[]): EdgeError {
+  const texts = problems.map((problem) => (problem.path ? `${problem.path}: ${problem.message}` : problem.message));
+  const message = `Cannot save the cache node: ${texts.join('; ')}`;
+  return new EdgeError(code, message, { details: { problems: problems.map((p) => ({ ...p })) }, source: 'downstream' });
+}

@@ -1,0 +1,204 @@
+// Turns a one-time registration key into a device identity (docs/contracts.md 5).
+//
+// INVARIANTS
+// - A key is used by one nonce only: the row is marked in the transaction that checks it, before any answer.
+// - The same key with the same nonce gets the answer again, so a lost answer does not lose a node.
+// - Key and nonce are stored as hashes; neither is logged.
+// - Which of ids and keys was wrong is not said: only somebody with the whole command learns that its key was used.
+
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { type Clock, EdgeError } from '@wayside/kit';
+import type { ProvisionAnswer, ProvisionRequest } from '@wayside/protocol';
+import { refusal } from '../errors.ts';
+import { FailureLimit } from '../people/failure-limit.ts';
+import type { Platform } from '../platform.ts';
+import { type ImageNames, imageOf } from './node-manifest.ts';
+import type { NodeRecord } from './node-record.ts';
+import { readNodes } from './node-rows.ts';
+import type { NodeDb } from './tables.ts';
+import type { Timeline } from './timeline.ts';
+
+const KEY_BYTES = 32;
+/** A command is run soon after it was printed; one that lies in a mailbox for longer is dead. */
+export const REGISTRATION_KEY_LIFETIME_MS = 7 * 86_400_000;
+/** How long the answer can be asked for again with the same nonce. */
+export const REGISTRATION_REPEAT_MS = 86_400_000;
+const FAILURES_MAX = 20;
+const FAILURE_WINDOW_MS = 60_000;
+
+export interface RegistrationOptions {
+  db: NodeDb;
+  platform: Pick<Platform, 'getDevice' | 'createEdgeDevice'>;
+  clock: Clock;
+  timeline: Timeline;
+  customerId: string;
+  images: ImageNames;
+  /** What nodes are told to dial. */
+  endpoint: { hostname: string; mqttPort: number; httpsPort: number };
+  /** PEM. */
+  caCertificate: string;
+}
+
+export class Registration {
+  private readonly options: RegistrationOptions;
+  private readonly limit = new FailureLimit({ failuresMax: FAILURES_MAX, windowMs: FAILURE_WINDOW_MS });
+
+  constructor(options: RegistrationOptions) {
+    this.options = options;
+  }
+
+  /** A new key for the node; unused older ones stop working. */
+  async issueKey(node: NodeRecord): Promise<string> {
+    const { db, clock } = this.options;
+    const key = randomBytes(KEY_BYTES).toString('base64url');
+    const nowMs = clock.nowMs();
+    await db.transaction().execute(async (trx) => {
+      await trx
+        .deleteFrom('registration_key')
+        .where('node_name', '=', node.name)
+        .where((eb) => eb.or([eb('used_ms', 'is', null), eb('used_ms', '<', nowMs - REGISTRATION_REPEAT_MS)]))
+        .execute();
+      const row = {
+        key_hash: hash(key),
+        node_name: node.name,
+        created_ms: nowMs,
+        expires_ms: nowMs + REGISTRATION_KEY_LIFETIME_MS,
+        used_ms: null,
+        nonce_hash: null,
+      };
+      await trx.insertInto('registration_key').values(row).execute();
+    });
+    return key;
+  }
+
+  /** `source` = the caller's address. CLOUD_REGISTRATION_KEY_WRONG, _USED, _EXPIRED, CLOUD_REGISTRATION_LIMITED. */
+  async provision(request: ProvisionRequest, source: string): Promise<ProvisionAnswer> {
+    const { clock } = this.options;
+    const waitMs = this.limit.waitMs(source, clock.nowMs());
+    if (waitMs > 0) throw limited(source, waitMs);
+    this.limit.fail(source, clock.nowMs());
+    const node = await this.findNode(request);
+    const isRepeat = await this.useKey(node, request);
+    this.limit.forgive(source);
+    if (!isRepeat) await this.recordRegistration(node, request, source);
+    return this.answer(node);
+  }
+
+  private async findNode(request: ProvisionRequest): Promise<NodeRecord> {
+    const nodes = await readNodes(this.options.db);
+    const node = nodes.find((candidate) => candidate.cacheNodeId === request.cacheNodeId);
+    const fits = [
+      same(request.customerId, this.options.customerId),
+      same(request.customerKey, node?.customerKey ?? ''),
+    ].every(Boolean);
+    if (!node || !fits) throw wrongKey();
+    return node;
+  }
+
+  /** true when this nonce had used the key already. */
+  private useKey(node: NodeRecord, request: ProvisionRequest): Promise<boolean> {
+    const nowMs = this.options.clock.nowMs();
+    const keyHash = hash(request.registrationKey);
+    const nonceHash = hash(request.nonce);
+    return this.options.db.transaction().execute(async (trx) => {
+      const row = await trx
+        .selectFrom('registration_key')
+        .selectAll()
+        .where('key_hash', '=', keyHash)
+        .where('node_name', '=', node.name)
+        .executeTakeFirst();
+      if (!row) throw wrongKey();
+      if (row.used_ms === null) {
+        if (row.expires_ms <= nowMs) throw expiredKey(row.expires_ms);
+        const used = { used_ms: nowMs, nonce_hash: nonceHash };
+        await trx.updateTable('registration_key').set(used).where('key_hash', '=', keyHash).execute();
+        await trx
+          .updateTable('cache_node')
+          .set({
+            provisioned_ms: nowMs,
+            provisioned_host: request.hostname,
+            provisioned_version: request.version,
+          })
+          .where('name', '=', node.name)
+          .execute();
+        return false;
+      }
+      const isRepeat = same(nonceHash, row.nonce_hash ?? '') && nowMs - row.used_ms < REGISTRATION_REPEAT_MS;
+      if (!isRepeat) throw usedKey(row.used_ms);
+      return true;
+    });
+  }
+
+  private recordRegistration(node: NodeRecord, request: ProvisionRequest, source: string): Promise<void> {
+    return this.options.timeline.record({
+      nodeName: node.name,
+      kind: 'registration',
+      subject: '',
+      text: `Provisioned by ${request.hostname} (daemon ${request.version}) from ${source}`,
+      details: { hostname: request.hostname, version: request.version, source },
+    });
+  }
+
+  private async answer(node: NodeRecord): Promise<ProvisionAnswer> {
+    const { platform, endpoint, caCertificate, images } = this.options;
+    const device = (await platform.getDevice(node.name)) ?? (await platform.createEdgeDevice(node.name));
+    if (!device.primaryKey) {
+      const message = `Cannot answer the registration of ${node.name}: its device authenticates by ${device.authType}, wanted sas`;
+      throw new EdgeError('CLOUD_INTERNAL', message);
+    }
+    return {
+      iothubHostname: endpoint.hostname,
+      deviceId: node.name,
+      primaryKey: device.primaryKey,
+      mqttPort: endpoint.mqttPort,
+      httpsPort: endpoint.httpsPort,
+      caCertificate,
+      agentImage: imageOf(images, 'agent'),
+    };
+  }
+}
+
+function hash(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/** Compares secrets without telling by the time taken how much of them fits. */
+function same(a: string, b: string): boolean {
+  return timingSafeEqual(Buffer.from(hash(a)), Buffer.from(hash(b)));
+}
+
+function wrongKey(): EdgeError {
+  return refusal(
+    'CLOUD_REGISTRATION_KEY_WRONG',
+    'Cannot provision: customer id, cache node id, customer key and registration key do not belong together, or the key was replaced by a newer one',
+  );
+}
+
+function usedKey(usedAtMs: number): EdgeError {
+  const usedAtUtc = new Date(usedAtMs).toISOString();
+  return refusal(
+    'CLOUD_REGISTRATION_KEY_USED',
+    `Cannot provision: the registration key was used at ${usedAtUtc}, a key works once`,
+    { usedAtUtc },
+  );
+}
+
+function expiredKey(expiresAtMs: number): EdgeError {
+  const expiredAtUtc = new Date(expiresAtMs).toISOString();
+  return refusal(
+    'CLOUD_REGISTRATION_KEY_EXPIRED',
+    `Cannot provision: the registration key expired at ${expiredAtUtc}`,
+    {
+      expiredAtUtc,
+    },
+  );
+}
+
+function limited(source: string, waitMs: number): EdgeError {
+  const retryAfterSecs = Math.ceil(waitMs / 1000);
+  return new EdgeError(
+    'CLOUD_REGISTRATION_LIMITED',
+    `Cannot provision: ${FAILURES_MAX} registrations from ${source} failed, try again in ${retryAfterSecs} s`,
+    { details: { retryAfterSecs }, retry: { afterMs: waitMs }, source: 'downstream' },
+  );
+}
