@@ -22,7 +22,7 @@ export interface EdgeErrorOptions {
   source?: ErrorSource;
 }
 
-/** Causes below causes are followed this deep at most (a cycle would not end). */
+/** Causes below causes are followed this deep at most. */
 const CAUSE_DEPTH_MAX = 8;
 
 /** Text form: what could not be done, colon, current and wanted value, no full stop. */
@@ -55,8 +55,10 @@ export function isRetryable(error: unknown): boolean {
 /** One line: message, code, and the messages of its causes; secrets and credentials in URLs are taken out. */
 export function describeError(error: unknown): string {
   const parts: string[] = [];
+  const seen = new Set<unknown>();
   let current: unknown = error;
-  for (let depth = 0; current !== undefined && current !== null && depth < CAUSE_DEPTH_MAX; depth += 1) {
+  while (current !== undefined && current !== null && !seen.has(current) && seen.size < CAUSE_DEPTH_MAX) {
+    seen.add(current);
     const text = describeOne(current);
     if (text !== '' && !parts.at(-1)?.includes(text)) parts.push(text);
     current = current instanceof Error ? current.cause : undefined;

@@ -117,15 +117,21 @@ export function createLogger(options: LoggerOptions): Logger {
 
 function wrap(sink: winston.Logger, bound: LogFields): Logger {
   const log = (level: LogLevel) => (message: string, fields?: LogFields) => {
-    sink.log({ level, message, fields: { ...fields, ...bound } });
+    sink.log({ level, message, fields: bind(fields, bound) });
   };
   return {
     error: log('error'),
     warn: log('warning'),
     info: log('info'),
     debug: log('debug'),
-    child: (fields) => wrap(sink, { ...fields, ...bound }),
+    child: (fields) => wrap(sink, bind(fields, bound)),
   };
+}
+
+/** A line's own fields first; what is bound cannot be overwritten by them. */
+function bind(fields: LogFields | undefined, bound: LogFields): LogFields {
+  const own = Object.entries(fields ?? {}).filter(([name]) => !Object.hasOwn(bound, name));
+  return { ...Object.fromEntries(own), ...bound };
 }
 
 /** A logger that drops everything; for callers that were given none. */
