@@ -1,0 +1,149 @@
+// Sends the bytes of one reader to one client: by sendfile(2) straight from the file to the socket, by stream writes where that is not possible.
+// A slow client holds no memory but one small piece: the rest stays in the file until its socket takes more.
+
+import { readSync } from 'node:fs';
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { ObjectReader } from '../fill/object-reader.ts';
+import { native } from '../store/native.ts';
+import type { EgressBudget } from './egress-budget.ts';
+
+/** One client's share of a turn of the event loop. */
+const TURN_BYTES_MAX = 2 * 1024 * 1024;
+/** When the socket is full, this much is written through the stream; its callback tells when the socket takes more. */
+const PROBE_BYTES = 16 * 1024;
+/** Piece of the stream way. */
+const STREAM_PIECE_BYTES = 128 * 1024;
+
+export interface SenderEvents {
+  onBytes(count: number): void;
+  /** All bytes were handed to the kernel or the stream; or they never will be. Once. */
+  onDone(error?: Error): void;
+}
+
+interface HandleWithFd {
+  fd?: number;
+}
+
+/** Descriptor of a plain TCP socket, -1 where there is none (TLS, another system). */
+function descriptorOf(socket: Socket): number {
+  const { _handle: handle } = socket as unknown as { _handle?: HandleWithFd | null };
+  return (socket as { encrypted?: boolean }).encrypted === true ? -1 : (handle?.fd ?? -1);
+}
+
+export class BodySender {
+  readonly #response: ServerResponse;
+  readonly #socket: Socket;
+  readonly #reader: ObjectReader;
+  readonly #budget: EgressBudget;
+  readonly #events: SenderEvents;
+  readonly #last: number;
+  #position: number;
+  #isOver = false;
+  readonly #step = () => this.#run();
+
+  /**
+   * The response's head must have been given to the socket, and the socket be the response's own by now.
+   * @param range bytes to send; the reader may look further ahead
+   */
+  constructor(
+    response: ServerResponse,
+    socket: Socket,
+    reader: ObjectReader,
+    range: { start: number; end: number },
+    budget: EgressBudget,
+    events: SenderEvents,
+  ) {
+    this.#response = response;
+    this.#socket = socket;
+    this.#reader = reader;
+    this.#budget = budget;
+    this.#events = events;
+    this.#position = range.start;
+    this.#last = range.end;
+  }
+
+  start(): void {
+    this.#run();
+  }
+
+  /** The client is gone: nothing more is sent or called. */
+  cancel(): void {
+    this.#isOver = true;
+  }
+
+  #run(): void {
+    if (this.#isOver) return;
+    if (this.#socket.destroyed) return this.#finish(new Error('client left'));
+    let turn = TURN_BYTES_MAX;
+    while (this.#position < this.#last) {
+      if (turn <= 0) {
+        setImmediate(this.#step);
+        return;
+      }
+      const readable = Math.min(this.#last, this.#reader.readableEnd(this.#position));
+      if (readable <= this.#position) {
+        this.#reader.wait(this.#position, (error) => (error ? this.#finish(error) : this.#run()));
+        return;
+      }
+      const allowed = this.#budget.take(Math.min(readable - this.#position, turn));
+      if (allowed === 0) {
+        this.#budget.wait(this.#step);
+        return;
+      }
+      const sent = this.#sendfile(allowed);
+      turn -= sent;
+      if (sent === allowed) continue;
+      this.#budget.giveBack(allowed - sent);
+      this.#writePiece(readable);
+      return;
+    }
+    this.#finish();
+  }
+
+  /** Bytes the kernel took. */
+  #sendfile(bytes: number): number {
+    const fd = descriptorOf(this.#socket);
+    if (native === undefined || fd < 0 || this.#socket.writableLength > 0) return 0;
+    let done = 0;
+    while (done < bytes) {
+      const sent = native.sendfile(fd, this.#reader.object.fd, this.#position, bytes - done);
+      if (sent <= 0) break;
+      done += sent;
+      this.#position += sent;
+    }
+    if (done > 0) this.#events.onBytes(done);
+    return done;
+  }
+
+  /** One piece through the stream. Its pages are in memory (readableEnd said so), so the read does not wait. */
+  #writePiece(readable: number): void {
+    const isProbe = native !== undefined && descriptorOf(this.#socket) >= 0;
+    const wanted = Math.min(readable - this.#position, isProbe ? PROBE_BYTES : STREAM_PIECE_BYTES);
+    const allowed = this.#budget.take(wanted);
+    if (allowed === 0) {
+      this.#budget.wait(this.#step);
+      return;
+    }
+    const piece = Buffer.allocUnsafeSlow(allowed);
+    let got = 0;
+    try {
+      got = readSync(this.#reader.object.fd, piece, 0, allowed, this.#position);
+    } catch (error) {
+      return this.#finish(error as Error);
+    }
+    if (got === 0) return this.#finish(new Error('stored file is shorter than it was'));
+    this.#position += got;
+    this.#events.onBytes(got);
+    this.#response.write(got === allowed ? piece : piece.subarray(0, got), (error) => {
+      if (error) this.#finish(error);
+      else this.#run();
+    });
+  }
+
+  #finish(error?: Error): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#events.onDone(error);
+  }
+}

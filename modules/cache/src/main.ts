@@ -1,0 +1,34 @@
+// Composition root of MCC: reads environment and arguments, starts the node, links it to edgeHub when there is one.
+
+import { createLogger, onShutdown, runMain, systemClock } from '@wayside/kit';
+import { startCacheNode } from './cache-node.ts';
+import { readConfig } from './config.ts';
+import { HubLink } from './operate/hub-link.ts';
+
+await runMain(async () => {
+  const { env, argv } = process;
+  const config = readConfig(env, argv.slice(2));
+  const logger = createLogger({ module: env.IOTEDGE_MODULEID ?? 'MCC', level: config.logLevel });
+  const version = env.WAYSIDE_VERSION ?? '0.0.0';
+  const node = await startCacheNode({ config, logger, version });
+  logger.info('Cache serves', {
+    version,
+    content: `${node.content.address}:${node.content.port}`,
+    operations: `${node.operations.address}:${node.operations.port}`,
+    drives: config.drives.map((drive) => drive.path).join(', '),
+  });
+  onShutdown(() => node.stop(), { logger });
+  if (env.IOTEDGE_WORKLOADURI === undefined) return;
+  const link: HubLink = new HubLink(systemClock, logger, {
+    onDesired: (desired) => {
+      void node.settings
+        .take(desired)
+        .then(({ version: applied, problems }) =>
+          link.reportSettings({ schemaVersion: '1.0', cacheVersion: version, appliedVersion: applied, problems }),
+        );
+    },
+  });
+  node.reporter.onReport = (report) => void link.send(report);
+  onShutdown(() => link.close(), { logger });
+  void link.run();
+});

@@ -1,0 +1,103 @@
+// Desired properties of the module twin (contracts 8): parsed whole, every problem named, nothing applied from a bad document.
+
+import type { ConfigProblem } from '@wayside/kit';
+import { isHostPattern } from '../origin/host-pattern.ts';
+import type { OriginSettings } from '../origin/origins.ts';
+
+export interface DesiredSettings {
+  origins: OriginSettings[];
+  /** Mbit/s; null = the cap of the environment. */
+  maxEgressMbps: number | null;
+  drain: boolean;
+}
+
+/** Origins a twin may hold; its 32 KB end before that. */
+const ORIGINS_MAX = 500;
+
+export function parseDesired(desired: unknown): { settings: DesiredSettings; problems: ConfigProblem[] } {
+  const problems: ConfigProblem[] = [];
+  const settings: DesiredSettings = { origins: [], maxEgressMbps: null, drain: false };
+  const document = isPlain(desired) ? desired : {};
+  const { origins = {}, maxEgressMbps = null, drain = false, ...rest } = document;
+  for (const name of Object.keys(rest)) {
+    if (!name.startsWith('$'))
+      problems.push({ path: name, message: 'is unknown, wanted origins, maxEgressMbps or drain' });
+  }
+  if (typeof drain === 'boolean') settings.drain = drain;
+  else problems.push(wrong('drain', drain, 'true or false'));
+  if (maxEgressMbps === null || (typeof maxEgressMbps === 'number' && maxEgressMbps > 0))
+    settings.maxEgressMbps = maxEgressMbps;
+  else problems.push(wrong('maxEgressMbps', maxEgressMbps, 'a number above 0'));
+  if (!isPlain(origins)) problems.push(wrong('origins', origins, 'an object of origins by id'));
+  else if (Object.keys(origins).length > ORIGINS_MAX)
+    problems.push(wrong('origins', `${Object.keys(origins).length} origins`, `at most ${ORIGINS_MAX}`));
+  else {
+    for (const [id, value] of Object.entries(origins)) {
+      // A twin patch deletes an entry with null.
+      if (value === null) continue;
+      const origin = parseOrigin(id, value, problems);
+      if (origin !== undefined) settings.origins.push(origin);
+    }
+  }
+  return { settings, problems };
+}
+
+function parseOrigin(id: string, value: unknown, problems: ConfigProblem[]): OriginSettings | undefined {
+  const at = `origins.${id}`;
+  if (!isPlain(value)) {
+    problems.push(wrong(at, value, 'an object'));
+    return undefined;
+  }
+  const { hosts, url = null, ttlSecs = null, ignoreQuery = null, maskOrigin4xx = null, ...rest } = value;
+  const before = problems.length;
+  for (const name of Object.keys(rest)) {
+    problems.push({
+      path: `${at}.${name}`,
+      message: 'is unknown, wanted hosts, url, ttlSecs, ignoreQuery or maskOrigin4xx',
+    });
+  }
+  const names = typeof hosts === 'string' ? listOf(hosts).map((host) => host.toLowerCase().replace(/\.$/, '')) : [];
+  if (names.length === 0) problems.push(wrong(`${at}.hosts`, hosts, 'host names separated by commas'));
+  for (const host of names) {
+    if (!isHostPattern(host)) problems.push(wrong(`${at}.hosts`, host, 'a host name or *.name, never an address'));
+  }
+  if (url !== null && !isOriginUrl(url))
+    problems.push(wrong(`${at}.url`, url, 'http(s)://host[:port] without path and credentials'));
+  if (ttlSecs !== null && !(Number.isInteger(ttlSecs) && (ttlSecs as number) >= 0))
+    problems.push(wrong(`${at}.ttlSecs`, ttlSecs, 'whole seconds from 0'));
+  if (ignoreQuery !== null && typeof ignoreQuery !== 'string')
+    problems.push(wrong(`${at}.ignoreQuery`, ignoreQuery, 'parameter names separated by commas'));
+  if (maskOrigin4xx !== null && typeof maskOrigin4xx !== 'boolean')
+    problems.push(wrong(`${at}.maskOrigin4xx`, maskOrigin4xx, 'true or false'));
+  if (problems.length > before) return undefined;
+  return {
+    id,
+    hosts: names,
+    url: (url as string | null) ?? undefined,
+    ttlSecs: (ttlSecs as number | null) ?? undefined,
+    ignoreQuery: ignoreQuery === null ? undefined : listOf(ignoreQuery as string),
+    maskOrigin4xx: (maskOrigin4xx as boolean | null) ?? undefined,
+  };
+}
+
+function isOriginUrl(value: unknown): boolean {
+  if (typeof value !== 'string' || !URL.canParse(value)) return false;
+  const { protocol, pathname, search, hash, username, password } = new URL(value);
+  const isHttp = protocol === 'http:' || protocol === 'https:';
+  return isHttp && pathname === '/' && `${search}${hash}${username}${password}` === '';
+}
+
+function listOf(text: string): string[] {
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+}
+
+function wrong(path: string, value: unknown, wanted: string): ConfigProblem {
+  return { path, message: `is ${JSON.stringify(value) ?? 'absent'}, wanted ${wanted}` };
+}
+
+function isPlain(value: unknown): value is Record<string, unknown> {
+  return value !== null && typeof value === 'object' && !Array.isArray(value);
+}

@@ -1,0 +1,117 @@
+// The module's connection to edgeHub: desired properties in, reports out. Opened in its own loop: the cache serves without it.
+
+import { type Clock, describeError, type Logger, retry } from '@wayside/kit';
+import type { CacheReport } from '@wayside/protocol';
+import iotDevice, { type ModuleClient, type Twin } from 'azure-iot-device';
+import iotMqtt from 'azure-iot-device-mqtt';
+
+/** Between two tries to open the connection. */
+const OPEN_RETRY_BASE_MS = 1000;
+const OPEN_RETRY_MAX_MS = 30_000;
+/** One try to open it and to get the twin; the SDK's own limit is far longer. */
+const OPEN_TIMEOUT_MS = 45_000;
+const SEND_TIMEOUT_MS = 30_000;
+const OUTPUT = 'report';
+
+export interface HubLinkEvents {
+  /** The whole desired document, at start and after every change. */
+  onDesired(desired: unknown): void;
+}
+
+export class HubLink {
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #events: HubLinkEvents;
+  readonly #stop = new AbortController();
+  #client: ModuleClient | null = null;
+  #twin: Twin | null = null;
+
+  constructor(clock: Clock, logger: Logger, events: HubLinkEvents) {
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#events = events;
+  }
+
+  /** Resolves when the connection is open for the first time; tries until then. */
+  async run(): Promise<void> {
+    await retry(() => this.#open(), {
+      attempts: 'infinite',
+      baseMs: OPEN_RETRY_BASE_MS,
+      maxMs: OPEN_RETRY_MAX_MS,
+      clock: this.#clock,
+      signal: this.#stop.signal,
+      isRetryable: () => !this.#stop.signal.aborted,
+      onRetry: (error) => {
+        this.#logger.warn('edgeHub cannot be reached yet', {
+          code: 'CACHE_HUB_UNREACHABLE',
+          reason: describeError(error),
+        });
+      },
+    }).catch((error) => {
+      if (!this.#stop.signal.aborted) throw error;
+    });
+  }
+
+  async #open(): Promise<void> {
+    const client = await iotDevice.ModuleClient.fromEnvironment(iotMqtt.Mqtt);
+    try {
+      await within(OPEN_TIMEOUT_MS, client.open());
+      const twin = await within(OPEN_TIMEOUT_MS, client.getTwin());
+      client.on('error', (error) =>
+        this.#logger.warn('Connection to edgeHub has trouble', { reason: describeError(error) }),
+      );
+      this.#client = client;
+      this.#twin = twin;
+      this.#logger.info('Connected to edgeHub');
+      // The SDK calls back once with the whole document when the listener is added, then merges every patch into twin.properties.
+      twin.on('properties.desired', () => this.#events.onDesired(twin.properties.desired));
+    } catch (error) {
+      client.removeAllListeners();
+      client.on('error', () => {});
+      void client.close().catch(() => {});
+      throw error;
+    }
+  }
+
+  async send(report: CacheReport): Promise<void> {
+    if (this.#client === null) return;
+    const message = new iotDevice.Message(JSON.stringify(report));
+    message.contentType = 'application/json';
+    message.contentEncoding = 'utf-8';
+    message.properties.add('messageType', 'cacheReport');
+    try {
+      await within(SEND_TIMEOUT_MS, this.#client.sendOutputEvent(OUTPUT, message));
+    } catch (error) {
+      this.#logger.warn('Report was not taken', { code: 'CACHE_REPORT_FAILED', reason: describeError(error) });
+    }
+  }
+
+  /** Reported properties: what of the desired ones is in force. */
+  async reportSettings(reported: object): Promise<void> {
+    const twin = this.#twin;
+    if (twin === null) return;
+    await new Promise<void>((resolve) => {
+      twin.properties.reported.update(reported, (error: Error | null) => {
+        if (error) this.#logger.warn('Reported properties were not taken', { reason: describeError(error) });
+        resolve();
+      });
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.#client?.close().catch(() => {});
+  }
+}
+
+async function within<T>(limitMs: number, promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${limitMs} ms`)), limitMs);
+  });
+  try {
+    return await Promise.race([promise, limit]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,187 @@
+// Requests to origins through undici (measured against got on a 4 KiB object: 0.11 ms of CPU a request, got 0.63 ms).
+// Knows nothing of objects: a request goes out, the head and the body's pieces come back as calls.
+
+import type { LookupFunction } from 'node:net';
+import { EdgeError } from '@wayside/kit';
+import { Agent, buildConnector, type Dispatcher, ProxyAgent } from 'undici';
+import { guardedLookup } from './address-guard.ts';
+import type { Origin } from './origins.ts';
+
+/** connect() to an origin, all its addresses together. */
+export const CONNECT_TIMEOUT_MS = 4000;
+/** From the request to the response's head: clients give up after 20 s (connected-cache 3.5), 5xx must come before. */
+export const HEAD_TIMEOUT_MS = 8000;
+/** Between two pieces of a body. */
+export const BODY_IDLE_TIMEOUT_MS = 12_000;
+/** Unused connections to an origin stay open this long. */
+const KEEP_ALIVE_MS = 15_000;
+/** Head of a response. */
+const RESPONSE_HEAD_BYTES_MAX = 64 * 1024;
+/** undici: names of errors that mean "too slow". */
+const TIMEOUT_CODES = ['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'ETIMEDOUT'];
+
+export interface OriginHead {
+  status: number;
+  /** By lower-case name; repeated ones joined by ", ". */
+  headers: Readonly<Record<string, string>>;
+}
+
+export interface TransferControl {
+  pause(): void;
+  resume(): void;
+  /** No call follows after it. */
+  abort(): void;
+}
+
+/** Receives one response. After onHead, onData any number of times, then onEnd or onError once. */
+export interface ResponseSink {
+  onHead(head: OriginHead, control: TransferControl): void;
+  onData(piece: Buffer): void;
+  onEnd(): void;
+  /** Also before the head. */
+  onError(error: EdgeError): void;
+}
+
+export interface OriginRequest {
+  origin: Origin;
+  method: 'GET' | 'HEAD';
+  target: string;
+  /** Flat list of names and values beyond Host, Accept, Accept-Encoding, User-Agent and Via. */
+  headers?: readonly string[];
+}
+
+export interface OriginClientOptions {
+  /** UPSTREAM_PROXY `host:port`, null for none. The proxy resolves names, so the address guard is its owner's business then. */
+  proxy: string | null;
+  /** Sent as Via, so that a loop of caches is seen. */
+  via: string;
+  userAgent: string;
+  lookup?: LookupFunction;
+}
+
+export class OriginClient {
+  readonly #guarded: Dispatcher;
+  readonly #trusted: Dispatcher;
+  readonly #options: OriginClientOptions;
+
+  constructor(options: OriginClientOptions) {
+    this.#options = options;
+    const common = {
+      pipelining: 1,
+      headersTimeout: HEAD_TIMEOUT_MS,
+      bodyTimeout: BODY_IDLE_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      keepAliveMaxTimeout: KEEP_ALIVE_MS * 4,
+      maxHeaderSize: RESPONSE_HEAD_BYTES_MAX,
+    };
+    const connect = { timeout: CONNECT_TIMEOUT_MS, allowH2: false };
+    if (options.proxy !== null) {
+      const proxy = new ProxyAgent({ ...common, uri: `http://${options.proxy}`, proxyTunnel: false });
+      this.#guarded = proxy;
+      this.#trusted = proxy;
+    } else {
+      const lookup = options.lookup ?? guardedLookup();
+      this.#guarded = new Agent({
+        ...common,
+        connect: buildConnector({ ...connect, lookup } as buildConnector.BuildOptions),
+      });
+      this.#trusted = new Agent({ ...common, connect: buildConnector(connect) });
+    }
+  }
+
+  /** Starts a request. Returns a function that gives it up; the sink then hears nothing more. */
+  start(request: OriginRequest, sink: ResponseSink): () => void {
+    const { origin } = request;
+    const exchange = new Exchange(origin, sink);
+    const headers = ['Host', origin.parentParameter === null ? origin.host : new URL(origin.base).host];
+    headers.push('Accept', '*/*', 'Accept-Encoding', 'identity', 'User-Agent', this.#options.userAgent);
+    headers.push('Via', this.#options.via, ...(request.headers ?? []));
+    const dispatcher = origin.guarded ? this.#guarded : this.#trusted;
+    dispatcher.dispatch({ origin: origin.base, path: request.target, method: request.method, headers }, exchange);
+    return () => exchange.abandon();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#guarded.destroy(), this.#trusted.destroy()]);
+  }
+}
+
+/** One request as undici sees it. */
+class Exchange implements Dispatcher.DispatchHandler, TransferControl {
+  readonly #origin: Origin;
+  readonly #sink: ResponseSink;
+  #controller: Dispatcher.DispatchController | null = null;
+  #over = false;
+
+  constructor(origin: Origin, sink: ResponseSink) {
+    this.#origin = origin;
+    this.#sink = sink;
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#over) controller.abort(new Error('given up'));
+  }
+
+  onResponseStart(
+    _: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
+    if (this.#over || status < 200) return;
+    const flat: Record<string, string> = {};
+    for (const [name, value] of Object.entries(headers)) {
+      if (value !== undefined) flat[name] = Array.isArray(value) ? value.join(', ') : value;
+    }
+    this.#sink.onHead({ status, headers: flat }, this);
+  }
+
+  onResponseData(_: Dispatcher.DispatchController, piece: Buffer): void {
+    if (!this.#over) this.#sink.onData(piece);
+  }
+
+  onResponseEnd(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#sink.onEnd();
+  }
+
+  onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#sink.onError(toOriginError(error, this.#origin.host));
+  }
+
+  pause(): void {
+    this.#controller?.pause();
+  }
+
+  resume(): void {
+    this.#controller?.resume();
+  }
+
+  abort(): void {
+    this.abandon();
+  }
+
+  abandon(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#controller?.abort(new Error('given up'));
+  }
+}
+
+/** undici's and the system's errors as ours. */
+function toOriginError(error: Error, host: string): EdgeError {
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+    if (cause instanceof EdgeError) return cause;
+  }
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  const inner = error instanceof AggregateError ? error.errors.map((e: NodeJS.ErrnoException) => e.code ?? '') : [];
+  const isTimeout = TIMEOUT_CODES.includes(code) || inner.some((c) => TIMEOUT_CODES.includes(c));
+  return new EdgeError(
+    isTimeout ? 'CACHE_ORIGIN_TIMEOUT' : 'CACHE_ORIGIN_UNREACHABLE',
+    `Cannot fetch from "${host}": ${code || error.message}`,
+    { cause: error, source: 'upstream', retry: 'backoff', details: { host, reason: code } },
+  );
+}

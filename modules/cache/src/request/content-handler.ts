@@ -1,0 +1,187 @@
+// One client request from its head to its last byte: who may ask, what is asked, where the bytes are.
+// A hit runs through without a promise; everything else goes by way of Openings.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { describeError, isEdgeError, type Logger } from '@wayside/kit';
+import type { EgressBudget } from '../deliver/egress-budget.ts';
+import type { Fills } from '../fill/fills.ts';
+import type { Opening, Openings } from '../fill/openings.ts';
+import { isFresh, mayServeWhileRevalidating } from '../freshness/freshness.ts';
+import type { TrafficCounters } from '../operate/traffic-counters.ts';
+import { cacheKey, type Origin, type OriginTable } from '../origin/origins.ts';
+import type { CacheObject } from '../store/cache-object.ts';
+import { keptHeaders } from '../store/object-meta.ts';
+import type { ObjectStore } from '../store/object-store.ts';
+import type { AccessLog } from './access-log.ts';
+import { lastRangeHeader, parseRange, type RangeSpec } from './byte-range.ts';
+import { parseContentRequest, TARGET_BYTES_MAX } from './content-request.ts';
+import { statusForClient, statusOfError } from './failure-status.ts';
+import { ObjectDelivery } from './object-delivery.ts';
+import type { OriginRelay } from './origin-relay.ts';
+import { type CacheResult, passedHeaders } from './response-head.ts';
+
+/** Requests in work at a time; more get 503 at once (connected-cache R3). */
+export const ACTIVE_REQUESTS_MAX = 20_000;
+
+export interface ContentHandlerDeps {
+  origins: OriginTable;
+  store: ObjectStore;
+  openings: Openings;
+  fills: Fills;
+  relay: OriginRelay;
+  counters: TrafficCounters;
+  budget: EgressBudget;
+  accessLog: AccessLog;
+  logger: Logger;
+  /** Our own mark in Via: a request that carries it has come round in a circle. */
+  loopMark: string;
+  now: () => number;
+}
+
+/** What is known of a request after its head was read. */
+export interface ClientRequest {
+  request: IncomingMessage;
+  response: ServerResponse;
+  origin: Origin;
+  key: string;
+  target: string;
+  ranges: RangeSpec[] | undefined;
+}
+
+export class ContentHandler {
+  readonly #deps: ContentHandlerDeps;
+  readonly #delivery: ObjectDelivery;
+  isDraining = false;
+
+  constructor(deps: ContentHandlerDeps) {
+    this.#deps = deps;
+    this.#delivery = new ObjectDelivery(deps);
+  }
+
+  readonly handle = (request: IncomingMessage, response: ServerResponse): void => {
+    const { counters, accessLog } = this.#deps;
+    counters.requests += 1;
+    counters.activeRequests += 1;
+    const entry = accessLog.isOn ? accessLog.begin(request) : null;
+    response.once('close', () => {
+      counters.activeRequests -= 1;
+      if (response.statusCode >= 500) counters.errors5xx += 1;
+      if (entry !== null) accessLog.end(entry, response);
+    });
+    try {
+      this.#admit(request, response);
+    } catch (error) {
+      this.#deps.logger.error('Request failed', { error });
+      this.#refuse(response, 500);
+    }
+  };
+
+  #admit(request: IncomingMessage, response: ServerResponse): void {
+    const { counters, origins } = this.#deps;
+    if (this.isDraining) return this.#refuse(response, 503, ['Connection', 'close']);
+    if (counters.activeRequests > ACTIVE_REQUESTS_MAX) return this.#refuse(response, 503);
+    if (request.method !== 'GET' && request.method !== 'HEAD')
+      return this.#refuse(response, 405, ['Allow', 'GET, HEAD']);
+    const url = request.url ?? '';
+    if (url.length > TARGET_BYTES_MAX) return this.#refuse(response, 414);
+    const wanted = parseContentRequest(url, request.headers.host);
+    if (wanted === undefined) return this.#refuse(response, 400);
+    const origin = origins.resolve(wanted.host);
+    if (origin === undefined) {
+      counters.refused += 1;
+      return this.#refuse(response, 403);
+    }
+    if (request.headers.via?.includes(this.#deps.loopMark)) return this.#refuse(response, 508);
+    const ranges = parseRange(lastRangeHeader(request.rawHeaders));
+    const { target } = wanted;
+    this.#serve({ request, response, origin, key: cacheKey(origin, target), target, ranges });
+  }
+
+  #serve(client: ClientRequest): void {
+    const { store } = this.#deps;
+    // RFC 9111 3.5: what is made for one user's credentials is not for others.
+    if (client.request.headers.authorization !== undefined) return this.#relay(client);
+    const live = store.peek(client.key);
+    if (live !== undefined && live.fd >= 0 && this.#isFresh(live, client.origin))
+      return this.#delivery.deliver(client, live, null);
+    void this.#serveSlowly(client).catch((error) => this.#fail(client, error));
+  }
+
+  async #serveSlowly(client: ClientRequest): Promise<void> {
+    const { store, openings } = this.#deps;
+    const { origin, key, target } = client;
+    let stored = store.find(key);
+    if (stored !== undefined && !(await store.ensureOpen(stored))) stored = undefined;
+    if (stored !== undefined && !stored.isObsolete) {
+      if (this.#isFresh(stored, origin)) return this.#delivery.deliver(client, stored, null);
+      if (mayServeWhileRevalidating(stored.freshness(origin.ttlSecs), this.#deps.now())) {
+        openings.open({ key, origin, target, range: client.ranges?.[0], stale: stored }).catch(() => {});
+        return this.#delivery.deliver(client, stored, 'STALE');
+      }
+    }
+    if (client.request.method === 'HEAD' && stored === undefined) return this.#relay(client);
+    const opening = await openings.open({ key, origin, target, range: client.ranges?.[0], stale: stored });
+    await this.#useOpening(client, opening);
+  }
+
+  async #useOpening(client: ClientRequest, opening: Opening): Promise<void> {
+    if (client.response.destroyed) return;
+    switch (opening.kind) {
+      case 'bypass':
+        return this.#relay(client);
+      case 'unsatisfiable':
+        return this.#delivery.refuseRange(client, opening.sizeBytes);
+      case 'answer':
+        return this.#passAnswer(client, opening);
+      case 'object': {
+        const { object, how } = opening;
+        if (!(await this.#deps.store.ensureOpen(object)) || client.response.destroyed)
+          throw new Error('stored file is gone');
+        this.#delivery.deliver(client, object, how === 'stale' ? 'STALE' : how === 'new' ? 'MISS' : null);
+      }
+    }
+  }
+
+  #isFresh(object: CacheObject, origin: Origin): boolean {
+    return isFresh(object.freshness(origin.ttlSecs), this.#deps.now());
+  }
+
+  #relay(client: ClientRequest): void {
+    this.#deps.counters.results.BYPASS += 1;
+    void this.#deps.relay.relay(client).catch((error) => this.#fail(client, error));
+  }
+
+  /** An origin's refusal or redirect, for everyone who waited for it. */
+  #passAnswer({ request, response, origin }: ClientRequest, answer: Extract<Opening, { kind: 'answer' }>): void {
+    this.#deps.counters.results.MISS += 1;
+    const status = statusForClient(answer.status, request.headers['user-agent'], origin.maskOrigin4xx);
+    const result: CacheResult = 'MISS';
+    if (status !== answer.status)
+      return this.#refuse(response, status, ['X-Origin-Status', String(answer.status), 'X-Cache', result]);
+    const head = passedHeaders(keptHeaders(answer.headers));
+    response.writeHead(status, [...head, 'Content-Length', String(answer.body.length), 'X-Cache', result]);
+    response.end(request.method === 'HEAD' ? undefined : answer.body);
+    if (request.method !== 'HEAD') this.#deps.counters.addBytes(origin.canonical, 0, answer.body.length);
+  }
+
+  #fail({ response, key, origin }: ClientRequest, error: unknown): void {
+    const status = statusOfError(error);
+    if (status === 403) this.#deps.counters.refused += 1;
+    const fields = {
+      key,
+      origin: origin.host,
+      code: isEdgeError(error) ? error.code : undefined,
+      reason: describeError(error),
+    };
+    this.#deps.logger.warn('Request cannot be served', fields);
+    // After the head only a cut connection tells the client that the body is not whole.
+    if (response.headersSent) response.destroy();
+    else this.#refuse(response, status);
+  }
+
+  #refuse(response: ServerResponse, status: number, headers: readonly string[] = []): void {
+    if (response.destroyed || response.headersSent) return;
+    response.writeHead(status, [...headers, 'Content-Length', '0']);
+    response.end();
+  }
+}

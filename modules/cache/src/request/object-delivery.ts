@@ -1,0 +1,246 @@
+// Answers from a stored object: conditions, ranges, and the body in one of three ways (memory, one range, several ranges).
+
+import { randomBytes } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { describeError, type Logger } from '@wayside/kit';
+import { BodySender } from '../deliver/body-sender.ts';
+import type { EgressBudget } from '../deliver/egress-budget.ts';
+import type { Fills } from '../fill/fills.ts';
+import type { TrafficCounters } from '../operate/traffic-counters.ts';
+import type { CacheObject } from '../store/cache-object.ts';
+import type { ObjectStore } from '../store/object-store.ts';
+import { type ByteRange, contentRange, resolveRanges } from './byte-range.ts';
+import type { ClientRequest } from './content-handler.ts';
+import { planMultipart } from './multipart.ts';
+import { isNotModified, rangeCounts } from './precondition.ts';
+import { type CacheResult, notModifiedHead, objectHead } from './response-head.ts';
+
+export interface ObjectDeliveryDeps {
+  store: ObjectStore;
+  fills: Fills;
+  counters: TrafficCounters;
+  budget: EgressBudget;
+  logger: Logger;
+  now: () => number;
+}
+
+/** A body on its way: what is left of it to be sent, piece by piece. */
+interface BodyPart {
+  text: Buffer | null;
+  range: ByteRange | null;
+}
+
+export class ObjectDelivery {
+  readonly #deps: ObjectDeliveryDeps;
+  #streams = 0;
+
+  constructor(deps: ObjectDeliveryDeps) {
+    this.#deps = deps;
+  }
+
+  get streams(): number {
+    return this.#streams;
+  }
+
+  /** @param result null: HIT, PARTIAL or MISS by what is there */
+  deliver(client: ClientRequest, object: CacheObject, result: CacheResult | null): void {
+    const { request, response, ranges: specs } = client;
+    const { headers } = request;
+    this.#deps.store.touch(object);
+    const condition = { ifNoneMatch: headers['if-none-match'], ifModifiedSince: headers['if-modified-since'] };
+    if (isNotModified(condition, object.validators)) {
+      response.writeHead(304, notModifiedHead(this.#headOf(client, object, this.#count(result ?? 'HIT'))));
+      response.end();
+      return;
+    }
+    // RFC 9110 14.2: Range is for GET only.
+    const isRange =
+      specs !== undefined && request.method === 'GET' && rangeCounts(headers['if-range'] as string, object.validators);
+    const ranges = isRange ? resolveRanges(specs, object.sizeBytes) : [{ start: 0, end: object.sizeBytes }];
+    const [only] = ranges;
+    if (only === undefined) return this.refuseRange(client, object.sizeBytes);
+    const present = ranges.reduce((sum, range) => sum + object.chunks.presentBytes(range.start, range.end), 0);
+    const wanted = ranges.reduce((sum, range) => sum + range.end - range.start, 0);
+    const found = this.#count(result ?? (present === wanted ? 'HIT' : present > 0 ? 'PARTIAL' : 'MISS'));
+    if (request.method === 'HEAD') {
+      response.writeHead(200, objectHead(this.#headOf(client, object, found), null));
+      response.end();
+      return;
+    }
+    if (this.#streams >= this.#deps.budget.streamsMax) return this.#overload(response);
+    if (ranges.length > 1) return this.#deliverParts(client, object, ranges, found, present);
+    const head = objectHead(this.#headOf(client, object, found), isRange ? only : null);
+    const status = isRange ? 206 : 200;
+    if (object.hotBody !== null && !this.#deps.budget.isCapped) {
+      object.checkUntouched(performance.now());
+      const { hotBody } = object;
+      if (hotBody !== null) {
+        response.writeHead(status, head);
+        response.end(
+          only.start === 0 && only.end === hotBody.length ? hotBody : hotBody.subarray(only.start, only.end),
+        );
+        this.#deps.counters.addBytes(client.origin.canonical, wanted, 0);
+        return;
+      }
+    }
+    response.writeHead(status, head);
+    this.#sendBody(client, object, [{ text: null, range: only }], present, isRange);
+  }
+
+  refuseRange({ response }: ClientRequest, sizeBytes: number): void {
+    response.writeHead(416, ['Content-Range', contentRange(null, sizeBytes), 'Content-Length', '0']);
+    response.end();
+  }
+
+  #deliverParts(
+    client: ClientRequest,
+    object: CacheObject,
+    ranges: ByteRange[],
+    found: CacheResult,
+    present: number,
+  ): void {
+    const type = object.meta.headers['content-type'];
+    const plan = planMultipart(ranges, object.sizeBytes, type, randomBytes(12).toString('hex'));
+    const head = this.#headOf(client, object, found);
+    const list = objectHead(head, null);
+    const kept: string[] = [];
+    for (let i = 0; i < list.length; i += 2) {
+      const name = list[i] as string;
+      if (name !== 'Content-Type' && name !== 'Content-Length') kept.push(name, list[i + 1] as string);
+    }
+    kept.push('Content-Type', plan.contentType, 'Content-Length', String(plan.sizeBytes));
+    client.response.writeHead(206, kept);
+    const parts: BodyPart[] = plan.parts.flatMap(({ preamble, range }) => [
+      { text: preamble, range: null },
+      { text: null, range },
+    ]);
+    parts.push({ text: plan.closing, range: null });
+    this.#sendBody(client, object, parts, present, true);
+  }
+
+  /** With pipelined requests the socket belongs to the former response until that is done. */
+  #sendBody(
+    client: ClientRequest,
+    object: CacheObject,
+    parts: BodyPart[],
+    presentBytes: number,
+    isRange: boolean,
+  ): void {
+    const { response } = client;
+    const begin = (socket: Socket) => {
+      response.flushHeaders();
+      new ObjectBody(this.#deps, client, object, parts, presentBytes, isRange, socket).start();
+    };
+    this.#streams += 1;
+    response.once('close', () => {
+      this.#streams -= 1;
+    });
+    if (response.socket !== null) begin(response.socket);
+    else response.once('socket', begin);
+  }
+
+  #overload(response: ServerResponse): void {
+    response.writeHead(503, ['Content-Length', '0']);
+    response.end();
+  }
+
+  #count(result: CacheResult): CacheResult {
+    this.#deps.counters.results[result] += 1;
+    return result;
+  }
+
+  #headOf(client: ClientRequest, object: CacheObject, result: CacheResult) {
+    return { object, ttlSecs: client.origin.ttlSecs, result, nowMs: this.#deps.now() };
+  }
+}
+
+/** Sends the parts of one body one after another and counts what left. */
+class ObjectBody {
+  readonly #deps: ObjectDeliveryDeps;
+  readonly #client: ClientRequest;
+  readonly #object: CacheObject;
+  readonly #parts: BodyPart[];
+  readonly #isRange: boolean;
+  readonly #socket: Socket;
+  #presentBytes: number;
+  #sender: BodySender | null = null;
+  #close: (() => void) | null = null;
+
+  constructor(
+    deps: ObjectDeliveryDeps,
+    client: ClientRequest,
+    object: CacheObject,
+    parts: BodyPart[],
+    presentBytes: number,
+    isRange: boolean,
+    socket: Socket,
+  ) {
+    this.#deps = deps;
+    this.#client = client;
+    this.#object = object;
+    this.#parts = parts;
+    this.#presentBytes = presentBytes;
+    this.#isRange = isRange;
+    this.#socket = socket;
+  }
+
+  start(): void {
+    this.#client.response.once('close', () => this.#stop());
+    this.#next();
+  }
+
+  #stop(): void {
+    this.#sender?.cancel();
+    this.#close?.();
+    this.#close = null;
+  }
+
+  #next(): void {
+    const part = this.#parts.shift();
+    const { response } = this.#client;
+    if (part === undefined) {
+      this.#stop();
+      response.end();
+    } else if (part.text !== null) {
+      this.#count(part.text.length, true);
+      response.write(part.text, (error) => (error ? this.#cut(error) : this.#next()));
+    } else if (part.range === null || part.range.start === part.range.end) {
+      this.#next();
+    } else {
+      this.#sendRange(part.range);
+    }
+  }
+
+  #sendRange(range: ByteRange): void {
+    const { response, origin, target } = this.#client;
+    const reader = this.#deps.fills.reader(this.#object, { origin, target }, range.start, range.end, this.#isRange);
+    this.#close = () => reader.close();
+    this.#sender = new BodySender(response, this.#socket, reader, range, this.#deps.budget, {
+      onBytes: (count) => this.#count(count, false),
+      onDone: (error) => {
+        this.#close?.();
+        this.#close = null;
+        if (error) this.#cut(error);
+        else this.#next();
+      },
+    });
+    this.#sender.start();
+  }
+
+  /** The head promised more than there is: only a cut connection tells the client. */
+  #cut(error: Error): void {
+    this.#stop();
+    if (!this.#socket.destroyed) {
+      this.#deps.logger.warn('Delivery was cut', { key: this.#object.key, reason: describeError(error) });
+    }
+    this.#client.response.destroy();
+  }
+
+  /** Bytes that were there when the request came count as hits, first come first. Framing of multipart counts with its origin. */
+  #count(bytes: number, isFraming: boolean): void {
+    const hit = isFraming ? bytes : Math.min(bytes, this.#presentBytes);
+    if (!isFraming) this.#presentBytes -= hit;
+    this.#deps.counters.addBytes(this.#client.origin.canonical, hit, bytes - hit);
+  }
+}

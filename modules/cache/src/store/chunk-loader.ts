@@ -1,0 +1,118 @@
+// Brings chunks into memory off the event loop and checks their CRC before they are served: sendfile of a cold page would stop everything else.
+
+import { read } from 'node:fs';
+import { crc32 } from 'node:zlib';
+import { EdgeError, type Logger, Semaphore } from '@wayside/kit';
+import type { CacheObject } from './cache-object.ts';
+import { CHUNK_BYTES, chunkStart } from './chunk-map.ts';
+import { HotBodies } from './hot-bodies.ts';
+import { cachedPages } from './page-cache.ts';
+
+/** A chunk that was read or written counts as being in memory this long; then the kernel is asked. */
+const WARM_SECS = 10;
+/** Chunks read at the same time: the thread pool has 4 threads, more only queue there. */
+const LOADS_MAX = 8;
+const PAGE_BYTES = 4096;
+
+export class ChunkLoader {
+  readonly #slots = new Semaphore(LOADS_MAX);
+  readonly #buffers: Buffer[] = [];
+  readonly #loading = new Map<CacheObject, Map<number, Promise<void>>>();
+  readonly #hotBodies: HotBodies;
+  readonly #logger: Logger;
+  corruptChunks = 0;
+  readErrors = 0;
+  coldLoads = 0;
+
+  constructor(hotBodies: HotBodies, logger: Logger) {
+    this.#hotBodies = hotBodies;
+    this.#logger = logger;
+  }
+
+  /** Whole seconds of a clock that never goes back; chunks are warm until such a second. */
+  nowSecs(): number {
+    return Math.floor(performance.now() / 1000);
+  }
+
+  warmUntil(): number {
+    return this.nowSecs() + WARM_SECS;
+  }
+
+  /** Checked and in memory: may be sent from the event loop. */
+  isReady(object: CacheObject, chunk: number): boolean {
+    if (object.isReady(chunk, this.nowSecs())) return true;
+    if (!object.isVerified(chunk)) return false;
+    const bytes = object.chunks.chunkBytes(chunk);
+    const pages = cachedPages(object.fd, chunkStart(chunk), bytes);
+    if (pages === undefined || pages < Math.ceil(bytes / PAGE_BYTES)) return false;
+    object.setReady(chunk, this.warmUntil());
+    return true;
+  }
+
+  /** Reads and checks a chunk. A bad one is dropped from the map, to be fetched again; rejects when the drive cannot read. */
+  load(object: CacheObject, chunk: number): Promise<void> {
+    let chunks = this.#loading.get(object);
+    if (chunks === undefined) {
+      chunks = new Map();
+      this.#loading.set(object, chunks);
+    }
+    const running = chunks.get(chunk);
+    if (running !== undefined) return running;
+    const mine = chunks;
+    const run = this.#slots
+      .run(() => this.#read(object, chunk))
+      .finally(() => {
+        mine.delete(chunk);
+        if (mine.size === 0) this.#loading.delete(object);
+      });
+    mine.set(chunk, run);
+    return run;
+  }
+
+  async #read(object: CacheObject, chunk: number): Promise<void> {
+    object.retain();
+    const buffer = this.#buffers.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
+    try {
+      const fd = await object.open();
+      const wanted = object.chunks.chunkBytes(chunk);
+      const got = await readFully(fd, buffer, wanted, chunkStart(chunk));
+      this.coldLoads += 1;
+      if (!object.chunks.has(chunk)) return;
+      const body = buffer.subarray(0, got);
+      if (got !== wanted || crc32(body) !== object.chunks.crc(chunk)) {
+        this.corruptChunks += 1;
+        this.#logger.error('Stored chunk is damaged, it is fetched again', {
+          code: 'CACHE_CHUNK_CORRUPT',
+          key: object.key,
+          drive: object.drive.path,
+          chunk,
+        });
+        object.dropChunk(chunk);
+        return;
+      }
+      object.setReady(chunk, this.warmUntil());
+      if (HotBodies.fits(object)) this.#hotBodies.put(object, body);
+    } catch (error) {
+      this.readErrors += 1;
+      object.drive.noteError(error);
+      throw new EdgeError('CACHE_DRIVE_FAILED', `Cannot read from drive ${object.drive.path}`, { cause: error });
+    } finally {
+      this.#buffers.push(buffer);
+      object.release();
+    }
+  }
+}
+
+async function readFully(fd: number, buffer: Buffer, length: number, position: number): Promise<number> {
+  let done = 0;
+  while (done < length) {
+    const bytes = await new Promise<number>((resolve, reject) => {
+      read(fd, buffer, done, length - done, position + done, (error, count) =>
+        error ? reject(error) : resolve(count),
+      );
+    });
+    if (bytes === 0) break;
+    done += bytes;
+  }
+  return done;
+}
