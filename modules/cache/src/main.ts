@@ -3,7 +3,6 @@
 import { createLogger, onShutdown, runMain, systemClock } from '@wayside/kit';
 import { startCacheNode } from './cache-node.ts';
 import { readConfig } from './config.ts';
-import { HubLink } from './operate/hub-link.ts';
 
 await runMain(async () => {
   const { env, argv } = process;
@@ -19,7 +18,9 @@ await runMain(async () => {
   });
   onShutdown(() => node.stop(), { logger });
   if (env.IOTEDGE_WORKLOADURI === undefined) return;
-  const link: HubLink = new HubLink(systemClock, logger, {
+  // Loaded only where there is a hub: the SDK takes longer to load than the cache to start.
+  const { HubLink } = await import('./operate/hub-link.ts');
+  const link: InstanceType<typeof HubLink> = new HubLink(systemClock, logger, {
     onDesired: (desired) => {
       void node.settings
         .take(desired)

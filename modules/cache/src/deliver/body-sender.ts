@@ -74,7 +74,10 @@ export class BodySender {
 
   #run(): void {
     if (this.#isOver) return;
-    if (this.#socket.destroyed) return this.#finish(new Error('client left'));
+    if (this.#socket.destroyed) {
+      this.#finish(new Error('client left'));
+      return;
+    }
     let turn = TURN_BYTES_MAX;
     while (this.#position < this.#last) {
       if (turn <= 0) {
@@ -130,9 +133,13 @@ export class BodySender {
     try {
       got = readSync(this.#reader.object.fd, piece, 0, allowed, this.#position);
     } catch (error) {
-      return this.#finish(error as Error);
+      this.#finish(error as Error);
+      return;
     }
-    if (got === 0) return this.#finish(new Error('stored file is shorter than it was'));
+    if (got === 0) {
+      this.#finish(new Error('stored file is shorter than it was'));
+      return;
+    }
     this.#position += got;
     this.#events.onBytes(got);
     this.#response.write(got === allowed ? piece : piece.subarray(0, got), (error) => {

@@ -87,7 +87,9 @@ export function makeMetrics({ counters, gate, loader, store, isDraining }: Metri
     help: '1 when the drive is in use',
     labelNames: ['drive'],
     registers,
-    collect: () => store.drives.forEach((drive) => up.set({ drive: drive.path }, drive.isUp ? 1 : 0)),
+    collect() {
+      for (const drive of store.drives) up.set({ drive: drive.path }, drive.isUp ? 1 : 0);
+    },
   });
   const evicted: Counter = new Counter({
     name: 'wayside_cache_evicted_objects_total',

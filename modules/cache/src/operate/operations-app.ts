@@ -2,7 +2,7 @@
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { get } from 'node:http';
+import { request as httpRequest } from 'node:http';
 import { BlockList, isIP } from 'node:net';
 import type { Secret } from '@wayside/kit';
 import express, { type Express, type Request } from 'express';
@@ -31,15 +31,12 @@ export function makeOperationsApp(deps: OperationsDeps): Express {
   app.get('/summary', (request, response) => {
     if (maySeeSummary(request, deps)) response.json(deps.summary());
     else
-      response
-        .status(403)
-        .json({
-          error: {
-            code: 'CACHE_SUMMARY_REFUSED',
-            message:
-              'Cannot show the summary: wanted a request from this host, or a valid apiKey with IS_SUMMARY_PUBLIC',
-          },
-        });
+      response.status(403).json({
+        error: {
+          code: 'CACHE_SUMMARY_REFUSED',
+          message: 'Cannot show the summary: wanted a request from this host, or a valid apiKey with IS_SUMMARY_PUBLIC',
+        },
+      });
   });
   app.get('/metrics', async (_request, response) => {
     response.type(deps.metrics.contentType).send(await deps.metrics.metrics());
@@ -58,15 +55,14 @@ export function makeOperationsApp(deps: OperationsDeps): Express {
 async function findProblem(deps: OperationsDeps): Promise<string | null> {
   const { host, port } = deps.contentAddress();
   return new Promise((resolve) => {
-    // A request without a known host is refused by the cache itself; any HTTP answer shows that it lives.
-    const probe = get(
-      { host, port, path: '/', headers: { Host: 'health.invalid' }, agent: false, timeout: HEALTH_TIMEOUT_MS },
-      (answer) => {
-        answer.resume();
-        const isExpected = (answer.statusCode ?? 500) < 500 || answer.statusCode === 503;
-        resolve(isExpected ? null : `data port answered ${answer.statusCode}`);
-      },
-    );
+    // A method the cache itself refuses: no host is looked up and no origin asked.
+    const options = { host, port, method: 'OPTIONS', path: '/', agent: false, timeout: HEALTH_TIMEOUT_MS };
+    const probe = httpRequest(options, (answer) => {
+      answer.resume();
+      const isExpected = answer.statusCode === 405 || answer.statusCode === 503;
+      resolve(isExpected ? null : `data port answered ${answer.statusCode}, wanted 405`);
+    });
+    probe.end();
     probe.on('timeout', () => probe.destroy(new Error(`no answer within ${HEALTH_TIMEOUT_MS} ms`)));
     probe.on('error', (error) => resolve(`data port does not answer: ${error.message}`));
   });

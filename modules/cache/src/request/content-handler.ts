@@ -78,20 +78,38 @@ export class ContentHandler {
 
   #admit(request: IncomingMessage, response: ServerResponse): void {
     const { counters, origins } = this.#deps;
-    if (this.isDraining) return this.#refuse(response, 503, ['Connection', 'close']);
-    if (counters.activeRequests > ACTIVE_REQUESTS_MAX) return this.#refuse(response, 503);
-    if (request.method !== 'GET' && request.method !== 'HEAD')
-      return this.#refuse(response, 405, ['Allow', 'GET, HEAD']);
+    if (this.isDraining) {
+      this.#refuse(response, 503, ['Connection', 'close']);
+      return;
+    }
+    if (counters.activeRequests > ACTIVE_REQUESTS_MAX) {
+      this.#refuse(response, 503);
+      return;
+    }
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      this.#refuse(response, 405, ['Allow', 'GET, HEAD']);
+      return;
+    }
     const url = request.url ?? '';
-    if (url.length > TARGET_BYTES_MAX) return this.#refuse(response, 414);
+    if (url.length > TARGET_BYTES_MAX) {
+      this.#refuse(response, 414);
+      return;
+    }
     const wanted = parseContentRequest(url, request.headers.host);
-    if (wanted === undefined) return this.#refuse(response, 400);
+    if (wanted === undefined) {
+      this.#refuse(response, 400);
+      return;
+    }
     const origin = origins.resolve(wanted.host);
     if (origin === undefined) {
       counters.refused += 1;
-      return this.#refuse(response, 403);
+      this.#refuse(response, 403);
+      return;
     }
-    if (request.headers.via?.includes(this.#deps.loopMark)) return this.#refuse(response, 508);
+    if (request.headers.via?.includes(this.#deps.loopMark)) {
+      this.#refuse(response, 508);
+      return;
+    }
     const ranges = parseRange(lastRangeHeader(request.rawHeaders));
     const { target } = wanted;
     this.#serve({ request, response, origin, key: cacheKey(origin, target), target, ranges });
@@ -100,10 +118,15 @@ export class ContentHandler {
   #serve(client: ClientRequest): void {
     const { store } = this.#deps;
     // RFC 9111 3.5: what is made for one user's credentials is not for others.
-    if (client.request.headers.authorization !== undefined) return this.#relay(client);
+    if (client.request.headers.authorization !== undefined) {
+      this.#relay(client);
+      return;
+    }
     const live = store.peek(client.key);
-    if (live !== undefined && live.fd >= 0 && this.#isFresh(live, client.origin))
-      return this.#delivery.deliver(client, live, null);
+    if (live !== undefined && live.fd >= 0 && this.#isFresh(live, client.origin)) {
+      this.#delivery.deliver(client, live, null);
+      return;
+    }
     void this.#serveSlowly(client).catch((error) => this.#fail(client, error));
   }
 
@@ -156,8 +179,10 @@ export class ContentHandler {
     this.#deps.counters.results.MISS += 1;
     const status = statusForClient(answer.status, request.headers['user-agent'], origin.maskOrigin4xx);
     const result: CacheResult = 'MISS';
-    if (status !== answer.status)
-      return this.#refuse(response, status, ['X-Origin-Status', String(answer.status), 'X-Cache', result]);
+    if (status !== answer.status) {
+      this.#refuse(response, status, ['X-Origin-Status', String(answer.status), 'X-Cache', result]);
+      return;
+    }
     const head = passedHeaders(keptHeaders(answer.headers));
     response.writeHead(status, [...head, 'Content-Length', String(answer.body.length), 'X-Cache', result]);
     response.end(request.method === 'HEAD' ? undefined : answer.body);

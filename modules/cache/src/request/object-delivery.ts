@@ -59,7 +59,10 @@ export class ObjectDelivery {
       specs !== undefined && request.method === 'GET' && rangeCounts(headers['if-range'] as string, object.validators);
     const ranges = isRange ? resolveRanges(specs, object.sizeBytes) : [{ start: 0, end: object.sizeBytes }];
     const [only] = ranges;
-    if (only === undefined) return this.refuseRange(client, object.sizeBytes);
+    if (only === undefined) {
+      this.refuseRange(client, object.sizeBytes);
+      return;
+    }
     const present = ranges.reduce((sum, range) => sum + object.chunks.presentBytes(range.start, range.end), 0);
     const wanted = ranges.reduce((sum, range) => sum + range.end - range.start, 0);
     const found = this.#count(result ?? (present === wanted ? 'HIT' : present > 0 ? 'PARTIAL' : 'MISS'));
@@ -68,8 +71,14 @@ export class ObjectDelivery {
       response.end();
       return;
     }
-    if (this.#streams >= this.#deps.budget.streamsMax) return this.#overload(response);
-    if (ranges.length > 1) return this.#deliverParts(client, object, ranges, found, present);
+    if (this.#streams >= this.#deps.budget.streamsMax) {
+      this.#overload(response);
+      return;
+    }
+    if (ranges.length > 1) {
+      this.#deliverParts(client, object, ranges, found, present);
+      return;
+    }
     const head = objectHead(this.#headOf(client, object, found), isRange ? only : null);
     const status = isRange ? 206 : 200;
     if (object.hotBody !== null && !this.#deps.budget.isCapped) {
