@@ -92,6 +92,7 @@ function addNodeCommands(program: Command, shell: Shell): void {
   const withFields = (command: Command): Command =>
     command
       .option('--http-port <port>', 'port at which clients reach the content (default: 80)', wholeNumber(1, PORT_MAX))
+      .option('--summary-port <port>', 'port of the figures on 127.0.0.1 (default: 5001)', wholeNumber(1, PORT_MAX))
       .option('--egress <Mbps>', 'most the node may send to clients, Mbit/s (default: 1000)', wholeNumber(1))
       .option('--drive <path,GB>', 'cache drive and its size; once for each', collect(parseDrive))
       .option('--cidr <prefix>', 'clients that are sent to this node; once for each', collect(String));
@@ -227,12 +228,7 @@ function addReadCommands(program: Command, shell: Shell): void {
   const readOptions = (command: Command): Command =>
     command
       .option('--after <seq>', 'only what came after this number', wholeNumber(0))
-      .option(
-        '--limit <count>',
-        'at most so many (default: 100; no limit with --follow)',
-        wholeNumber(1),
-        MESSAGES_LIMIT_DEFAULT,
-      )
+      .option('--limit <count>', 'at most so many (default: the newest 100)', wholeNumber(1), MESSAGES_LIMIT_DEFAULT)
       .option('-f, --follow', 'go on with what comes', false)
       .option('--json', 'a line of JSON each', false);
   readOptions(
@@ -241,17 +237,10 @@ function addReadCommands(program: Command, shell: Shell): void {
       .description('print the messages that modules of a node sent to the cloud')
       .option('--module <name>', 'of this module only')
       .option('--since <time>', 'from then on: RFC 3339, UNIX seconds or a duration', timeOption(io)),
-  ).action(async (name: string, o: ReadArguments) => messages(io, await connect(shell), name, readArguments(o)));
-  readOptions(program.command('timeline <node>').description('print what happened to a node')).action(
-    async (name: string, o: ReadArguments) => timeline(io, await connect(shell), name, readArguments(o)),
+  ).action(async (name: string, o: ReadArguments) =>
+    messages(io, await connect(shell), name, { ...o, json: o.json === true }),
   );
-}
-
-/** Following has no end, so its limit counts only when it was given. */
-function readArguments(o: ReadArguments): ReadArguments & { json: boolean } {
-  return {
-    ...o,
-    json: o.json === true,
-    limit: o.follow && o.limit === MESSAGES_LIMIT_DEFAULT ? Number.MAX_SAFE_INTEGER : o.limit,
-  };
+  readOptions(program.command('timeline <node>').description('print what happened to a node')).action(
+    async (name: string, o: ReadArguments) => timeline(io, await connect(shell), name, { ...o, json: o.json === true }),
+  );
 }

@@ -12,15 +12,16 @@ export function causeChain(error: unknown): string[] {
   while (current !== undefined && current !== null && chain.length < CAUSES_MAX) {
     const text = oneMessage(current);
     if (text !== chain.at(-1)) chain.push(text);
-    current = current instanceof Error ? current.cause : undefined;
+    current = Error.isError(current) ? current.cause : undefined;
   }
   return chain;
 }
 
+// Error.isError also knows errors of another realm, for which instanceof is false.
 function oneMessage(error: unknown): string {
   if (error instanceof AggregateError && error.message === '')
     return error.errors.map((e: unknown) => oneMessage(e)).join('; ');
-  return error instanceof Error ? error.message : String(error);
+  return Error.isError(error) ? error.message : String(error);
 }
 
 /** Text for stderr: `message [CODE]`, one `\tcaused by: ...` a cause, an empty line. */

@@ -16,8 +16,9 @@ const METHOD_GRACE_MS = 10_000;
 
 export interface NodeFields {
   name: string;
-  ipAddress: string;
+  ipAddress: string | null;
   httpPort: number;
+  summaryPort: number;
   maxEgressMbps: number;
   drives: { path: string; sizeGb: number }[];
   isEnabled: boolean;

@@ -11,7 +11,7 @@ export interface ReadOptions {
   module?: string | undefined;
   since?: Date | undefined;
   after?: number | undefined;
-  /** Rows in all. */
+  /** Rows in all; with `follow`, rows of the past. */
   limit: number;
   follow: boolean;
   json: boolean;
@@ -44,16 +44,20 @@ async function readOn<T extends Row>(
   line: (row: T) => string,
   page: (after: number | undefined, limit: number) => Promise<T[]>,
 ): Promise<void> {
-  let after = options.after;
+  // Without a start the cloud gives the newest rows of one page; more than a page is read from the beginning.
+  const fromBeginning = options.after === undefined && options.since === undefined && options.limit > PAGE_ROWS_MAX;
+  let after = fromBeginning ? 0 : options.after;
   let left = options.limit;
-  while (left > 0 && !io.signal.aborted) {
-    const asked = Math.min(left, PAGE_ROWS_MAX);
+  while ((left > 0 || options.follow) && !io.signal.aborted) {
+    const asked = left > 0 ? Math.min(left, PAGE_ROWS_MAX) : PAGE_ROWS_MAX;
     const rows = (await page(after, asked)).filter((row) => after === undefined || row.seq > after);
     for (const row of rows) io.stdout.write(`${options.json ? JSON.stringify(row) : line(row)}\n`);
     after = rows.at(-1)?.seq ?? after;
-    left -= rows.length;
-    if (rows.length === asked) continue;
+    left = Math.max(0, left - rows.length);
+    if (rows.length === asked && after !== undefined && (left > 0 || options.follow)) continue;
     if (!options.follow) return;
+    // An empty history is followed from its beginning.
+    after ??= 0;
     await io.clock.sleep(FOLLOW_INTERVAL_MS, io.signal).catch(() => undefined);
   }
 }

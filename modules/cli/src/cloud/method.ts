@@ -5,6 +5,8 @@ import type { ErrorCode } from '../errors.ts';
 import type { Io } from '../io.ts';
 import type { CloudClient } from './cloud-client.ts';
 
+/** Most lines the cloud reads from a node at once. */
+const LOG_LINES_MAX = 100_000;
 /** First status of an answer that says no. */
 const STATUS_FAILED_MIN = 400;
 
@@ -49,7 +51,7 @@ export async function method(
 }
 
 function parsePayload(text: string | undefined): unknown {
-  if (text === undefined) return null;
+  if (text === undefined) return undefined;
   try {
     return JSON.parse(text);
   } catch (cause) {
@@ -68,7 +70,7 @@ export async function cloudLogs(
   options: { tail: number | 'all'; since: string | undefined },
 ): Promise<void> {
   const text = await client.moduleLogs(node, module, {
-    tail: options.tail === 'all' ? undefined : options.tail,
+    tail: options.tail === 'all' ? LOG_LINES_MAX : options.tail,
     since: options.since,
   });
   io.stdout.write(text === '' || text.endsWith('\n') ? text : `${text}\n`);

@@ -9,6 +9,7 @@ import type { CacheNode, CloudClient, NodeFields } from './cloud-client.ts';
 export interface NodeOptions {
   ip?: string;
   httpPort?: number;
+  summaryPort?: number;
   egress?: number;
   drive?: { path: string; sizeGb: number }[];
   cidr?: string[];
@@ -20,6 +21,7 @@ export function nodeFields(options: NodeOptions): Partial<NodeFields> {
   return {
     ...(options.ip === undefined ? {} : { ipAddress: options.ip }),
     ...(options.httpPort === undefined ? {} : { httpPort: options.httpPort }),
+    ...(options.summaryPort === undefined ? {} : { summaryPort: options.summaryPort }),
     ...(options.egress === undefined ? {} : { maxEgressMbps: options.egress }),
     ...(options.drive === undefined ? {} : { drives: options.drive }),
     ...(options.cidr === undefined ? {} : { cidrs: options.cidr }),
