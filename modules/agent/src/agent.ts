@@ -26,8 +26,9 @@ const BACKUP_RETRY_MS = 3_000;
 const SYSTEM_INFO_RETRY_MS = 10_000;
 /** No round for this long: the loop hangs or the daemon is gone. */
 const ROUND_AGE_MS_MAX = 330_000;
-/** Last report at shutdown; Docker kills 10 s after SIGTERM. */
-const FAREWELL_MS_MAX = 4_000;
+/** Docker kills 10 s after SIGTERM: the step under way, the last report and the close of the connection have to fit. */
+const LOOPS_END_MS_MAX = 2_500;
+const FAREWELL_MS_MAX = 2_500;
 const STOP_MODULES_MS_MAX = 60_000;
 
 export interface AgentPorts {
@@ -116,11 +117,12 @@ export class Agent {
 
   /** Reports 406 and ends. Modules run on unless StopModulesOnShutdown says otherwise. */
   async stop(): Promise<void> {
-    const { config, logger } = this.#ports;
+    const { config, logger, clock } = this.#ports;
     this.#stop.abort(new Error('edgeAgent is shutting down'));
     this.#methods.stop();
     const client = this.#client;
-    await this.#loops.catch((error: unknown) => logger.error('A loop ended with an error', { error }));
+    const ended = this.#loops.catch((error: unknown) => logger.error('A loop ended with an error', { error }));
+    await Promise.race([ended, clock.sleep(LOOPS_END_MS_MAX)]);
     if (config.stopModulesOnShutdown) await this.#stopModules();
     if (client) await this.#sayFarewell(client);
   }

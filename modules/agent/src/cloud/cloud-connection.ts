@@ -1,6 +1,6 @@
 // The loop that keeps one connection to the cloud: open, twin, serve until lost, again with growing pauses. The rest of the agent never waits for it.
 
-import { backoffDelayMs, type Clock, describeError, type Logger } from '@wayside/kit';
+import { backoffDelayMs, type Clock, describeError, EdgeError, type Logger } from '@wayside/kit';
 import type { JsonObject } from '@wayside/protocol';
 import { DesiredTracker } from './desired-tracker.ts';
 import type { CloudClient, CloudHandlers, MethodAnswer, MethodCall } from './module-client.ts';
@@ -62,13 +62,17 @@ export class CloudConnection {
   async #session(signal: AbortSignal): Promise<boolean> {
     const { connect, logger, onDisconnected } = this.#options;
     const lost = Promise.withResolvers<string>();
+    let isLost = false;
+    void lost.promise.then(() => {
+      isLost = true;
+    });
     const stop = () => lost.resolve('shutting down');
     signal.addEventListener('abort', stop, { once: true });
     let client: CloudClient | undefined;
     let isUp = false;
     try {
       client = await connect(this.#handlers(lost.resolve));
-      await this.#establish(client);
+      await Promise.race([this.#establish(client, () => isLost), lost.promise.then(endedEarly)]);
       isUp = true;
       const refreshing = this.#refreshUntil(lost.promise);
       const reason = await lost.promise;
@@ -96,10 +100,11 @@ export class CloudConnection {
     };
   }
 
-  async #establish(client: CloudClient): Promise<void> {
+  async #establish(client: CloudClient, isOver: () => boolean): Promise<void> {
     const { logger, onConnected, onDesired } = this.#options;
     await client.open();
     const twin = await client.getTwin();
+    if (isOver()) return;
     this.#tracker.reset();
     this.#tracker.replace(twin.desired);
     this.#client = client;
@@ -146,4 +151,11 @@ export class CloudConnection {
       }
     }
   }
+}
+
+function endedEarly(reason: string): never {
+  throw new EdgeError('AGENT_CLOUD_DISCONNECTED', `Cannot connect to the cloud: ${reason}`, {
+    source: 'upstream',
+    retry: 'backoff',
+  });
 }

@@ -18,7 +18,7 @@ import mqtt from 'azure-iot-device-mqtt';
 
 /** Without an answer for this long the connection counts as dead (a twin call has no time limit of its own in the SDK). */
 const OPERATION_TIMEOUT_MS = 30_000;
-const CLOSE_TIMEOUT_MS = 5_000;
+const CLOSE_TIMEOUT_MS = 2_000;
 /** MQTT ping; a dead path is noticed within two of them. */
 const KEEPALIVE_SECS = 60;
 

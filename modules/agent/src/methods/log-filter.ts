@@ -3,11 +3,11 @@
 import { parseTimeArgument } from '@wayside/kit';
 import type { Json, JsonObject } from '@wayside/protocol';
 import { invalid } from './method-request.ts';
+import { SafePattern } from './safe-pattern.ts';
 
 /** Lines without a level count as informational. */
 const LEVEL_DEFAULT = 6;
 const LEVEL_MAX = 7;
-const REGEX_CHARS_MAX = 500;
 const LINE = /^(?:<(\d)>)?\s*(\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}\.\d{3} [+-]\d{2}:\d{2})\s?([\s\S]*)$/;
 
 export interface LogFilter {
@@ -17,7 +17,7 @@ export interface LogFilter {
   until?: number;
   /** Lines of this level or more urgent ones (smaller numbers). */
   loglevel?: number;
-  regex?: RegExp;
+  regex?: SafePattern;
 }
 
 export interface LogRecord {
@@ -63,16 +63,15 @@ function readTime(value: Json, field: string, nowMs: number): number {
   throw invalid(field, value, 'a duration such as "90m", an RFC 3339 time or UNIX seconds');
 }
 
-/** A regular expression of bounded length; a pattern that cannot be compiled is an error of the caller. */
-export function readPattern(value: Json, field: string, flags: string): RegExp {
-  if (typeof value === 'string' && value.length > 0 && value.length <= REGEX_CHARS_MAX) {
+function readPattern(value: Json, field: string, flags: '' | 'i'): SafePattern {
+  if (typeof value === 'string') {
     try {
-      return new RegExp(value, flags);
+      return new SafePattern(value, flags);
     } catch {
       // Said below with the field's name.
     }
   }
-  throw invalid(field, value, `a regular expression of 1 to ${REGEX_CHARS_MAX} characters`);
+  throw invalid(field, value, 'a regular expression of 1 to 500 characters');
 }
 
 /** Level and time of one line in the grammar `<L> yyyy-MM-dd HH:mm:ss.fff zzz text`. */
@@ -93,10 +92,9 @@ export function filterLines(log: string, filter: LogFilter): string[] {
   const lines = log.split('\n').map((line) => line.replace(/\r$/, ''));
   if (lines.at(-1) === '') lines.pop();
   const { loglevel, regex, tail } = filter;
-  const kept = lines.filter((line) => {
-    if (loglevel !== undefined && parseLogLine(line).loglevel > loglevel) return false;
-    return regex === undefined || regex.test(line);
-  });
+  const leveled = loglevel === undefined ? lines : lines.filter((line) => parseLogLine(line).loglevel <= loglevel);
+  const hits = regex?.matches(leveled);
+  const kept = hits ? leveled.filter((_line, index) => hits[index]) : leveled;
   return tail === undefined ? kept : kept.slice(-tail);
 }
 
@@ -107,7 +105,8 @@ export function toRecords(lines: string[], source: { iothub: string; device: str
   });
 }
 
-export type LogItem = { pattern: RegExp; filter: LogFilter };
+/** pattern undefined = every module. */
+export type LogItem = { pattern: SafePattern | undefined; filter: LogFilter };
 
 /** `items`: one object or a list; `id` is a regular expression (any case) or "all". */
 export function readLogItems(request: JsonObject, nowMs: number): LogItem[] {
@@ -116,15 +115,16 @@ export function readLogItems(request: JsonObject, nowMs: number): LogItem[] {
     const field = `items[${index}]`;
     if (item === null || typeof item !== 'object' || Array.isArray(item)) throw invalid(field, item, '{id, filter}');
     if (typeof item.id !== 'string') throw invalid(`${field}.id`, item.id, 'a regular expression or "all"');
-    const pattern = item.id.toLowerCase() === 'all' ? /(?:)/ : readPattern(item.id, `${field}.id`, 'i');
+    const pattern = item.id.toLowerCase() === 'all' ? undefined : readPattern(item.id, `${field}.id`, 'i');
     return { pattern, filter: readLogFilter(item.filter, `${field}.filter`, nowMs) };
   });
 }
 
 /** First item that matches a module wins; modules in the order given. */
 export function matchItems(names: readonly string[], items: LogItem[]): { id: string; filter: LogFilter }[] {
-  return names.flatMap((id) => {
-    const item = items.find((each) => each.pattern.test(id));
+  const hits = items.map((item) => item.pattern?.matches(names) ?? names.map(() => true));
+  return names.flatMap((id, at) => {
+    const item = items.find((_item, index) => hits[index]?.[at]);
     return item ? [{ id, filter: item.filter }] : [];
   });
 }

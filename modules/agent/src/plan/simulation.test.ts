@@ -1,5 +1,5 @@
 // Seeded runs of the whole loop over the model engine: random deployments, crashes, faults; then peace, and everything must settle.
-// Replay one run: WAYSIDE_SIMULATION_SEED=123 npm run simulate -w modules/agent
+// Replay one run: WAYSIDE_SIMULATION_SEED=123 npm run simulate -w modules/agent; more of them: WAYSIDE_SIMULATION_RUNS=200
 
 import { describe, expect, test } from '@jest/globals';
 import { AGENT, aModule, desiredOf } from '../../test/builders.ts';
@@ -9,7 +9,7 @@ import type { Desired, DesiredModule } from './model.ts';
 
 const SEEDS = process.env.WAYSIDE_SIMULATION_SEED
   ? [Number(process.env.WAYSIDE_SIMULATION_SEED)]
-  : Array.from({ length: 12 }, (_, index) => index + 1);
+  : Array.from({ length: Number(process.env.WAYSIDE_SIMULATION_RUNS ?? 4) }, (_, index) => index + 1);
 const TURMOIL_STEPS = 30;
 /** Longest back-off of an update is an hour; peace has to outlast it. */
 const PEACE_MS = 3_700_000;

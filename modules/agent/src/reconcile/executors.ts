@@ -10,6 +10,10 @@ import { type SpecContext, toModuleSpec } from './module-spec.ts';
 /** The daemon answers before it replaces edgeAgent; alive after this long, the update did not happen. */
 const AGENT_UPDATE_GRACE_MS = 60_000;
 
+/** A new version that dies this soon after its start has failed; the old one comes back. */
+export const UPDATE_WATCH_MS = 2_000;
+const UPDATE_WATCH_PERIOD_MS = 250;
+
 export interface StepPorts {
   engine: ContainerEngine;
   pulls: ImagePulls;
@@ -58,7 +62,7 @@ export const EXECUTORS: StepExecutors = {
     }
   },
 
-  async replace({ name, module }, ports) {
+  async replace({ name, module }, ports, signal) {
     const { engine, pulls, memory, logger, specContext } = ports;
     // PUT removes the old container whatever its state; stopping first lets it end its work.
     await engine.stopModule(name).catch((error: unknown) => {
@@ -67,7 +71,10 @@ export const EXECUTORS: StepExecutors = {
     await memory.mark(name, { stoppedOnPurpose: true });
     try {
       await engine.replaceModule(toModuleSpec(module, specContext));
-      if (module.status === 'running') await startAgain(name, ports);
+      if (module.status === 'running') {
+        await startAgain(name, ports);
+        await watchStart(module, ports, signal);
+      }
     } catch (error) {
       pulls.forget(module);
       throw await rollBack(module, error, ports);
@@ -111,6 +118,24 @@ export const EXECUTORS: StepExecutors = {
 async function startAgain(name: string, { engine, memory }: StepPorts): Promise<void> {
   await engine.startModule(name);
   await memory.mark(name, { stoppedOnPurpose: false, completed: false });
+}
+
+/** Throws when the container ends with an error within UPDATE_WATCH_MS. Without an older version there is nothing to go back to, so nothing is watched. */
+async function watchStart(module: DesiredModule, ports: StepPorts, signal: AbortSignal): Promise<void> {
+  const { engine, memory, clock } = ports;
+  const older = memory.lastGood.get(module.name);
+  if (!older || older.fingerprint === module.fingerprint) return;
+  const untilMs = clock.monotonicMs() + UPDATE_WATCH_MS;
+  while (clock.monotonicMs() < untilMs && !signal.aborted) {
+    await clock.sleep(UPDATE_WATCH_PERIOD_MS, signal).catch(() => undefined);
+    const container = (await engine.listModules()).find((each) => each.name === module.name);
+    if (container?.state === 'failed' || container?.state === 'dead')
+      throw new EdgeError(
+        'AGENT_UPDATE_FAILED',
+        `it ended with exit code ${container.exitCode ?? 'unknown'} within ${UPDATE_WATCH_MS} ms of its start`,
+        { source: 'upstream' },
+      );
+  }
 }
 
 /** Makes the last version that ran run again; answers the error that the update ends with. */

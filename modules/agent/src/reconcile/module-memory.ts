@@ -5,6 +5,7 @@ import { rename } from 'node:fs/promises';
 import { describeError, type Logger, readJsonFile, writeJsonFile } from '@wayside/kit';
 import type { SealedFile } from '../deployment/sealed-file.ts';
 import { type DesiredModule, type ModuleHistory, NO_HISTORY } from '../plan/model.ts';
+import type { LastDesired } from '../report/snapshot.ts';
 
 /** Tries of the agent to replace itself by one definition. */
 export interface AgentUpdate {
@@ -16,6 +17,7 @@ export interface AgentUpdate {
 interface StateFile {
   modules: { [name: string]: ModuleHistory };
   agentUpdate?: AgentUpdate;
+  lastDesired?: LastDesired;
 }
 
 export type LastGoodFile = { [name: string]: DesiredModule };
@@ -32,6 +34,7 @@ export class ModuleMemory {
   readonly #history = new Map<string, ModuleHistory>();
   readonly #lastGood = new Map<string, DesiredModule>();
   #agentUpdate: AgentUpdate | undefined;
+  #lastDesired: LastDesired = { version: 0, code: 417, description: 'No deployment has been read yet' };
   /** Writes go one after the other, so that the last state wins on disk too. */
   #writing: Promise<void> = Promise.resolve();
   #lastGoodLoaded = false;
@@ -52,6 +55,11 @@ export class ModuleMemory {
     return this.#agentUpdate;
   }
 
+  /** Outcome of the deployment last handled: it stands until the next one is settled, also over a restart of the agent. */
+  get lastDesired(): LastDesired {
+    return this.#lastDesired;
+  }
+
   /** Reads the plain state. A damaged file is set aside. */
   async load(): Promise<void> {
     const { statePath, logger } = this.#options;
@@ -60,6 +68,7 @@ export class ModuleMemory {
       const file = await readJsonFile<StateFile>(statePath);
       for (const [name, entry] of Object.entries(file?.modules ?? {})) this.#history.set(name, toHistory(entry));
       this.#agentUpdate = file?.agentUpdate;
+      if (file?.lastDesired) this.#lastDesired = file.lastDesired;
     } catch (error) {
       logger.error('Remembered state is damaged, set aside', {
         code: 'AGENT_STATE_INVALID',
@@ -111,6 +120,13 @@ export class ModuleMemory {
     if (modules.length > 0) await this.#writeLastGood();
   }
 
+  async setLastDesired(lastDesired: LastDesired): Promise<void> {
+    const { version, code, description } = this.#lastDesired;
+    if (lastDesired.version === version && lastDesired.code === code && lastDesired.description === description) return;
+    this.#lastDesired = lastDesired;
+    await this.#writeState();
+  }
+
   async recordAgentUpdate(fingerprint: string, nowMs: number): Promise<void> {
     const count = this.#agentUpdate?.fingerprint === fingerprint ? this.#agentUpdate.count + 1 : 1;
     this.#agentUpdate = { fingerprint, count, lastAtMs: nowMs };
@@ -132,7 +148,11 @@ export class ModuleMemory {
     const { statePath } = this.#options;
     if (statePath === undefined) return;
     await this.#inTurn(async () => {
-      const file: StateFile = { modules: Object.fromEntries(this.#history), agentUpdate: this.#agentUpdate };
+      const file: StateFile = {
+        modules: Object.fromEntries(this.#history),
+        agentUpdate: this.#agentUpdate,
+        lastDesired: this.#lastDesired,
+      };
       await writeJsonFile(statePath, file);
     });
   }

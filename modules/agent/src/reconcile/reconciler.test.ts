@@ -107,6 +107,23 @@ describe('Reconciler', () => {
     },
   );
 
+  test('an update whose new version dies at once goes back too', async () => {
+    start().registry.add(a1.image).add(a2.image);
+    bench.deploy(desiredOf([a1], 1));
+    await bench.pass(4_000);
+    const startModule = bench.engine.startModule.bind(bench.engine);
+    bench.engine.startModule = async (name) => {
+      await startModule(name);
+      if (bench.engine.containers.get(name)?.image === a2.image) bench.engine.end(name, 3);
+    };
+    bench.deploy(desiredOf([a2], 2));
+    await bench.pass(6_000);
+    expect(bench.engine.containers.get('a')).toMatchObject({ state: 'running', image: 'repo/a:1' });
+    expect(bench.last.lastDesired.description).toMatch(
+      /ended with exit code 3 within 2000 ms of its start.*; repo\/a:1 runs again/,
+    );
+  });
+
   test('when going back fails too, the module is made again from the last good version as soon as that works', async () => {
     let isBroken = true;
     start({

@@ -64,7 +64,6 @@ export class Reconciler {
   readonly #seenRunning = new Set<string>();
   readonly #groupWaitSinceMs = new Map<number, number>();
   #applied: Extract<Deployment, { parsed: AgentDesired }> | undefined;
-  #lastDesired: LastDesired = { version: 0, code: 417, description: 'No deployment has been read yet' };
   #refused: LastDesired | undefined;
   readonly #identities: KnownIdentities;
   #snapshot: Snapshot | undefined;
@@ -156,7 +155,7 @@ export class Reconciler {
   }
 
   async #round(signal: AbortSignal): Promise<void> {
-    const { engine, clock } = this.#options;
+    const { engine, clock, memory } = this.#options;
     const modules = await engine.listModules(signal).catch((error: unknown) => this.#onEngineFault(error));
     this.#nextRoundMs = this.#periodMs;
     if (!modules) return;
@@ -174,12 +173,13 @@ export class Reconciler {
     const concerned = [...next.stages.flat().map((step) => step.name), ...next.waits.map((wait) => wait.subject)];
     this.#runner.forgetUnwanted(new Set(concerned), facts.nowMs);
     this.#trackGroupWaits(next, facts.nowMs);
-    this.#lastDesired = deploymentStatus(
+    const status = deploymentStatus(
       applied.desired,
       next,
       { attempts: this.#runner.attempts, images: facts.images },
-      this.#lastDesired,
+      memory.lastDesired,
     );
+    await memory.setLastDesired(status);
     this.#publish(next, observed);
     if (next.stages.length > 0) {
       await this.#runner.run(next.stages, signal);
@@ -302,7 +302,7 @@ export class Reconciler {
     });
     this.#snapshot = {
       atMs: clock.nowMs(),
-      lastDesired: this.#refused ?? this.#lastDesired,
+      lastDesired: this.#refused ?? memory.lastDesired,
       runtime: this.#applied?.parsed.runtime,
       modules,
     };
