@@ -368,6 +368,26 @@ describe('credentials', () => {
     });
     expect((await scope('devicesAndModulesInDeviceScope', foreign)).status).toBe(401);
     expect(other.deviceId).toBe('e2');
+
+    await hub.platform.registry.createDevice('child', { iotEdge: true, parentScopes: [edge.deviceScope ?? ''] });
+    const post = (path: string, body: unknown) =>
+      hub.request({ method: 'POST', path: `/devices/e1/modules/%24edgeHub/${path}`, token: hubToken, body });
+    const own1 = await post('devicesAndModulesInTargetDeviceScope', { pageSize: 2, authChain: 'e1;' });
+    expect((own1.json.devices as { deviceId: string }[]).map((d) => d.deviceId)).toEqual(['child', 'e1']);
+    const own2 = await post('devicesAndModulesInTargetDeviceScope', {
+      ...{ pageSize: 2, authChain: 'e1', continuationLink: own1.json.continuationLink },
+    });
+    expect((own2.json.devices as { deviceId: string }[]).map((d) => d.deviceId)).toEqual(['leaf-of-e1']);
+    const below = await post('getDeviceAndModuleOnBehalfOf', {
+      ...{ authChain: 'child;e1', targetDeviceId: 'child', targetModuleId: '$edgeHub' },
+    });
+    expect((below.json.modules as { moduleId: string }[]).map((m) => m.moduleId)).toEqual(['$edgeHub']);
+    for (const authChain of ['e2;e1', 'e1;e2', 'child', ';', 'child;e2;e1']) {
+      expect([
+        authChain,
+        (await post('devicesAndModulesInTargetDeviceScope', { pageSize: 0, authChain })).status,
+      ]).toEqual([authChain, 401]);
+    }
   });
 
   const platformEdge = (deviceId: string) => hub.platform.createEdgeDevice(deviceId);

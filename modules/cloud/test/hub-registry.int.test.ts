@@ -211,6 +211,30 @@ describe('bulk', () => {
   });
 });
 
+describe('keys', () => {
+  test('are renewed, swapped, and the failed ones named', async () => {
+    await hub.registry().create({ deviceId: 'rk' });
+    const before = await hub.platform.getDevice('rk');
+    const renew = (policyKey: string, ids: string[]) =>
+      hub.request({
+        method: 'POST',
+        path: '/devices/keys/regenerate',
+        body: { policyKey, devices: ids.map((id) => ({ id })) },
+      });
+    const swapped = await renew('swap', ['rk']);
+    expect(swapped.json.rotatedKeys).toEqual([
+      { id: 'rk', moduleId: null, primaryKey: before?.secondaryKey, secondaryKey: before?.primaryKey },
+    ]);
+    const renewed = await renew('primary', ['rk', 'nobody']);
+    expect(renewed.status).toBe(207);
+    expect(renewed.json.errors).toEqual([expect.objectContaining({ id: 'nobody', errorCode: 'DeviceNotFound' })]);
+    const after = await hub.platform.getDevice('rk');
+    expect([before?.primaryKey, before?.secondaryKey]).not.toContain(after?.primaryKey);
+    expect(after?.secondaryKey).toBe(before?.primaryKey);
+    expect((await renew('neither', ['rk'])).status).toBe(400);
+  });
+});
+
 describe('twins', () => {
   test('merge, replace, metadata and versions', async () => {
     const registry = hub.registry();

@@ -50,6 +50,14 @@ export function deviceRoutes({ registry }: HubPlatform): Router {
     await registry.deleteDevice(pathId(request, 'deviceId'), requireIfMatch(request));
     response.status(204).end();
   });
+  // This hub sends no cloud-to-device messages, so none ever wait.
+  router.delete('/devices/:deviceId/commands', authorize('writeTwin'), async (request, response) => {
+    const deviceId = pathId(request, 'deviceId');
+    if (!(await registry.getDevice(deviceId))) {
+      throw refusal('CLOUD_DEVICE_NOT_FOUND', `No device "${deviceId}" in the registry`);
+    }
+    response.json({ deviceId, moduleId: null, totalMessagesPurged: 0 });
+  });
   router.get('/statistics/devices', authorize('readStatistics'), async (_request, response) => {
     const { total, enabled } = await registry.countDevices();
     response.json({ totalDeviceCount: total, enabledDeviceCount: enabled, disabledDeviceCount: total - enabled });

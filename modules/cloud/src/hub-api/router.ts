@@ -8,6 +8,7 @@ import { bulkRoutes } from './bulk-routes.ts';
 import { deploymentRoutes } from './deployment-routes.ts';
 import { deviceRoutes } from './device-routes.ts';
 import { answerErrors, answerUnknownPath } from './error-response.ts';
+import { keyRoutes } from './key-routes.ts';
 import { messageRoutes } from './message-routes.ts';
 import { methodRoutes } from './method-routes.ts';
 import { moduleRoutes } from './module-routes.ts';
@@ -35,6 +36,7 @@ export function createHubRouter(platform: HubPlatform): Router {
   // strict: false, so that a scalar is answered by a message that names it.
   hub.use(express.json({ limit: REQUEST_BYTES_MAX, type: () => true, strict: false }));
   hub.use(bulkRoutes(platform));
+  hub.use(keyRoutes(platform));
   hub.use(queryRoutes(platform));
   hub.use(deploymentRoutes(platform));
   hub.use(scopeRoutes(platform));

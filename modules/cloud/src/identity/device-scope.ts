@@ -7,6 +7,9 @@ import type { Db } from '../store/tables.ts';
 import { type IdentityRow, toDevice, toModule } from './identity-record.ts';
 import { readIdentity, readModules, requireIdentity } from './identity-rows.ts';
 
+/** Devices in an authChain: the original nests five deep. */
+const CHAIN_DEVICES_MAX = 10;
+
 export interface ScopePage {
   devices: DeviceIdentity[];
   modules: ModuleIdentity[];
@@ -21,7 +24,7 @@ export async function readScope(db: Db, edgeDeviceId: string, count: number, aft
     .selectFrom('identity')
     .selectAll()
     .where('module_id', '=', '')
-    .where((of) => of.or([of('device_id', '=', edgeDeviceId), of('device_scope', '=', edge.device_scope)]))
+    .where((of) => of.or([of('device_id', '=', edgeDeviceId), of('parent_scopes', '=', childMark(edge))]))
     .where('device_id', '>', after)
     .orderBy('device_id')
     .limit(count + 1)
@@ -42,7 +45,7 @@ export async function readScopeTarget(
 ): Promise<ScopePage> {
   const edge = await requireEdge(db, edgeDeviceId);
   const device = await readIdentity(db, targetDeviceId);
-  if (!device || !(device.device_id === edgeDeviceId || device.device_scope === edge.device_scope)) {
+  if (!device || !(device.device_id === edgeDeviceId || device.parent_scopes === childMark(edge))) {
     throw refusal('CLOUD_DEVICE_NOT_FOUND', `No device "${targetDeviceId}" in the scope of "${edgeDeviceId}"`);
   }
   if (targetModuleId === undefined) return { devices: [toDevice(device)], modules: [] };
@@ -50,6 +53,34 @@ export async function readScopeTarget(
     devices: [toDevice(device)],
     modules: [toModule(await requireIdentity(db, targetDeviceId, targetModuleId))],
   };
+}
+
+/**
+ * The device an edge hub asks for in the name of: `chain` runs from the target up to the asking device, `;` between (nested edge).
+ * Throws CLOUD_FORBIDDEN unless each device is a child of the next and the last is the asking one.
+ */
+export async function requireChain(db: Db, actorDeviceId: string, chain: string): Promise<string> {
+  const deviceIds = chain.split(';').filter((deviceId) => deviceId !== '');
+  const target = deviceIds[0];
+  if (target === undefined || deviceIds.length > CHAIN_DEVICES_MAX || deviceIds.at(-1) !== actorDeviceId) {
+    throw refusal('CLOUD_FORBIDDEN', `Cannot act by authChain "${chain}": it does not end with "${actorDeviceId}"`);
+  }
+  for (const [index, parentId] of deviceIds.slice(1).entries()) {
+    const parent = await requireEdge(db, parentId);
+    const child = await readIdentity(db, deviceIds[index] ?? '');
+    if (child?.parent_scopes !== childMark(parent)) {
+      throw refusal(
+        'CLOUD_FORBIDDEN',
+        `Cannot act by authChain "${chain}": "${deviceIds[index]}" is no child of "${parentId}"`,
+      );
+    }
+  }
+  return target;
+}
+
+/** parent_scopes of the devices below an edge device: leaf devices and edge devices alike. */
+function childMark(edge: IdentityRow): string {
+  return JSON.stringify([edge.device_scope]);
 }
 
 async function requireEdge(db: Db, edgeDeviceId: string): Promise<IdentityRow> {

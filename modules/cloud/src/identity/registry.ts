@@ -19,6 +19,10 @@ import {
   requireIdentity,
   writeRow,
 } from './identity-rows.ts';
+import { generateKey, newEtag } from './keys.ts';
+
+export const KEY_ROTATIONS = ['primary', 'secondary', 'both', 'swap'] as const;
+export type KeyRotation = (typeof KEY_ROTATIONS)[number];
 
 /** An If-Match value without quotes: an etag or '*'. */
 export type IfMatch = string;
@@ -125,6 +129,38 @@ export class Registry {
       return await deleteIdentityRows(trx, deviceId, moduleId);
     });
     this.tell(deviceId, moduleId, 'deleted');
+  }
+
+  /** New keys: `primary`, `secondary` or `both` are made anew, `swap` exchanges them. Throws CLOUD_ARGUMENT_INVALID for an identity without keys. */
+  async rotateKeys(
+    deviceId: string,
+    moduleId: string | undefined,
+    which: KeyRotation,
+  ): Promise<{ primaryKey: string; secondaryKey: string }> {
+    const keys = await this.write(async (trx) => {
+      const row = await requireIdentity(trx, deviceId, moduleId);
+      const { primary_key: primary, secondary_key: secondary } = row;
+      if (row.auth_type !== 'sas' || primary === null || secondary === null) {
+        throw refusal(
+          'CLOUD_ARGUMENT_INVALID',
+          `Cannot renew keys of "${deviceId}": authentication.type is ${row.auth_type}, wanted sas`,
+        );
+      }
+      const swapped = which === 'swap';
+      const after = {
+        primaryKey: swapped ? secondary : which === 'secondary' ? primary : generateKey(),
+        secondaryKey: swapped ? primary : which === 'primary' ? secondary : generateKey(),
+      };
+      await writeRow(trx, {
+        ...row,
+        primary_key: after.primaryKey,
+        secondary_key: after.secondaryKey,
+        etag: newEtag(),
+      });
+      return after;
+    });
+    this.tell(deviceId, moduleId, 'updated');
+    return keys;
   }
 
   async countDevices(): Promise<{ total: number; enabled: number; connected: number }> {

@@ -57,7 +57,7 @@ async function createIdentity(db: Kysely<unknown>): Promise<void> {
     .addColumn('created_ms', 'bigint', (c) => c.notNull())
     .addPrimaryKeyConstraint('identity_pk', ['device_id', 'module_id'])
     .execute();
-  await db.schema.createIndex('identity_scope').on('identity').columns(['device_scope', 'device_id']).execute();
+  await db.schema.createIndex('identity_scope').on('identity').columns(['parent_scopes', 'device_id']).execute();
 }
 
 async function createTwin(db: Kysely<unknown>): Promise<void> {
