@@ -78,6 +78,10 @@ function preconditionFailed(req: Request, object: OriginObject): boolean {
 function wantedRange(req: Request, object: OriginObject): { start: number; end: number } | 'unsatisfiable' | undefined {
   // Range means something for GET alone, and only while the validator in If-Range is the current one.
   if (req.method !== 'GET' || !ifRangeHolds(req.get('if-range'), object)) return undefined;
+  // A suffix longer than the object means all of it (RFC 9110 14.1.2); the parser takes it for an error.
+  const suffix = /^bytes=-(\d+)$/.exec(req.get('range') ?? '');
+  if (suffix !== null && object.sizeBytes > 0 && Number(suffix[1]) >= object.sizeBytes)
+    return { start: 0, end: object.sizeBytes - 1 };
   const ranges = req.range(object.sizeBytes);
   if (ranges === -1) return 'unsatisfiable';
   if (ranges === undefined || ranges === -2 || ranges.type !== 'bytes' || ranges.length !== 1) return undefined;
