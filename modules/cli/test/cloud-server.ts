@@ -63,7 +63,10 @@ async function handle(state: CloudServer, request: IncomingMessage, response: Se
   state.asked.push({ call: `${request.method} ${url.pathname}${url.search}`, body });
   const path = url.pathname.replace('/api/v1', '');
   if (path === '/ca.pem') return response.writeHead(200).end(state.ca);
-  if (path === '/sessions') return session(state, response, body);
+  if (path === '/sessions') {
+    session(state, response, body);
+    return undefined;
+  }
   if (request.headers.authorization !== `Bearer ${state.token}`)
     return refuse(response, 401, { code: 'CLOUD_TOKEN_INVALID', message: 'the token is not known' });
   if (path === '/connection-strings')
@@ -77,7 +80,7 @@ async function handle(state: CloudServer, request: IncomingMessage, response: Se
   nodePart(state, response, { part, module, what, url, body });
 }
 
-function session(state: CloudServer, response: ServerResponse, body: { username: string; password: string }): unknown {
+function session(state: CloudServer, response: ServerResponse, body: { username: string; password: string }): void {
   if (body.username !== 'admin' || body.password !== state.password)
     refuse(response, 401, { code: 'CLOUD_LOGIN_WRONG', message: 'wrong' });
   else answer(response, 200, { token: state.token, expiresAtUtc: '2026-11-23T12:00:00.000Z' });
@@ -139,7 +142,7 @@ interface PartCall {
   body: unknown;
 }
 
-function nodePart(state: CloudServer, response: ServerResponse, { part, module, what, url, body }: PartCall): unknown {
+function nodePart(state: CloudServer, response: ServerResponse, { part, module, what, url, body }: PartCall): void {
   const parts: { [part: string]: () => void } = {
     provisioning: () => answer(response, 200, { command: 'curl ... registrationkey=once', registrationKey: 'once' }),
     deployment: () => deployment(response, body),
@@ -154,7 +157,7 @@ function nodePart(state: CloudServer, response: ServerResponse, { part, module, 
   (parts[part] ?? (() => refuse(response, 404, { code: 'CLOUD_ROUTE_UNKNOWN', message: 'no such route' })))();
 }
 
-function deployment(response: ServerResponse, body: unknown): unknown {
+function deployment(response: ServerResponse, body: unknown): void {
   if (typeof body === 'object' && body !== null && 'modulesContent' in body)
     answer(response, 200, { desiredVersion: 3, modules: ['MCC', 'edgeAgent'] });
   else
@@ -169,7 +172,7 @@ function deployment(response: ServerResponse, body: unknown): unknown {
 }
 
 /** As the cloud: the newest without a start, else the oldest after it. */
-function telemetry(state: CloudServer, response: ServerResponse, url: URL): unknown {
+function telemetry(state: CloudServer, response: ServerResponse, url: URL): void {
   const limit = Number(url.searchParams.get('limit'));
   const after = url.searchParams.get('after');
   const found = state.messages.filter((m) => after === null || m.seq > Number(after));
@@ -178,9 +181,9 @@ function telemetry(state: CloudServer, response: ServerResponse, url: URL): unkn
 }
 
 function answer(response: ServerResponse, status: number, body: unknown): unknown {
-  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  return response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 }
 
 function refuse(response: ServerResponse, status: number, error: object): unknown {
-  answer(response, status, { error });
+  return answer(response, status, { error });
 }

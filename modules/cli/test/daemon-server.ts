@@ -66,23 +66,23 @@ function handle(state: DaemonServer, request: IncomingMessage, response: ServerR
 }
 
 function systemInfo(state: DaemonServer, response: ServerResponse, part: string | undefined): unknown {
-  if (part === 'supportbundle') response.writeHead(200, { 'content-type': 'application/zip' }).end(state.bundle);
-  else if (part === 'resources')
-    answer(response, 200, {
+  if (part === 'supportbundle') return response.writeHead(200, { 'content-type': 'application/zip' }).end(state.bundle);
+  if (part === 'resources')
+    return answer(response, 200, {
       used_ram: 1,
       total_ram: 4,
       disks: [{ name: 'sda1', available_space: 1, total_space: 4, file_system: 'ext4', file_type: 'SSD' }],
     });
-  else answer(response, 200, { version: '0.1.0', osType: 'Linux' });
+  return answer(response, 200, { version: '0.1.0', osType: 'Linux' });
 }
 
 function sendLogs(state: DaemonServer, response: ServerResponse, name: string): unknown {
   const log = state.logs.get(name) ?? { bytes: Buffer.alloc(0), open: false };
   response.writeHead(200, { 'content-type': 'text/plain' });
   response.write(log.bytes);
-  if (!log.open) response.end();
+  return log.open ? response : response.end();
 }
 
 function answer(response: ServerResponse, status: number, body: unknown): unknown {
-  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  return response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 }

@@ -44,7 +44,7 @@ async function runOne(
   try {
     return await check.run(context, (more) => Object.assign(facts, more));
   } catch (error) {
-    return { result: 'error', error: error instanceof Error ? error : new Error(String(error)) };
+    return { result: 'error', error: Error.isError(error) ? error : new Error(String(error)) };
   }
 }
 

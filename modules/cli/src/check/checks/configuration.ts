@@ -123,6 +123,6 @@ async function readCertificates(path: string): Promise<X509Certificate[] | strin
     const blocks = (await readFile(path, 'utf8')).match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
     return blocks === null ? `${path}: no certificate in it` : blocks.map((pem) => new X509Certificate(pem));
   } catch (error) {
-    return `${path}: ${error instanceof Error ? error.message : String(error)}`;
+    return `${path}: ${Error.isError(error) ? error.message : String(error)}`;
   }
 }

@@ -38,7 +38,7 @@ function hostCheck(port: Port): Check {
         return OK;
       } catch (error) {
         return failure(
-          `Could not connect to ${upstream.hostname}:${port.of(upstream)}: ${error instanceof Error ? error.message : error}`,
+          `Could not connect to ${upstream.hostname}:${port.of(upstream)}: ${Error.isError(error) ? error.message : error}`,
           error,
         );
       }
