@@ -23,5 +23,5 @@ export interface Person {
 }
 
 export function mayDo(person: Person, right: Right): boolean {
-  return ROLES[person.role]?.includes(right) ?? false;
+  return Object.hasOwn(ROLES, person.role) && (ROLES[person.role]?.includes(right) ?? false);
 }

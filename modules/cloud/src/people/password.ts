@@ -13,11 +13,11 @@ const MEMORY_BYTES_MAX = 128 * COST * BLOCK_SIZE * 2;
 /** Longer input would only burn time. */
 export const PASSWORD_CHARACTERS_MAX = 256;
 
-/** `scrypt$N$r$p$salt$key`, salt and key base64. */
-export async function hashPassword(password: string): Promise<string> {
+/** `scrypt$N$r$p$salt$key`, salt and key base64. `cost` is N, a power of two. */
+export async function hashPassword(password: string, cost: number = COST): Promise<string> {
   const salt = randomBytes(SALT_BYTES);
-  const key = await derive(password, salt, KEY_BYTES, { N: COST, r: BLOCK_SIZE, p: PARALLELIZATION });
-  return ['scrypt', COST, BLOCK_SIZE, PARALLELIZATION, salt.toString('base64'), key.toString('base64')].join('$');
+  const key = await derive(password, salt, KEY_BYTES, { N: cost, r: BLOCK_SIZE, p: PARALLELIZATION });
+  return ['scrypt', cost, BLOCK_SIZE, PARALLELIZATION, salt.toString('base64'), key.toString('base64')].join('$');
 }
 
 /** false for a wrong password and for a hash that cannot be read. */

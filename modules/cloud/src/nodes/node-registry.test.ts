@@ -1,0 +1,111 @@
+import { describe, expect, test } from '@jest/globals';
+import { EdgeError } from '@wayside/kit';
+import { createBench } from '../../test/node-bench.ts';
+
+async function refused(promise: Promise<unknown>): Promise<EdgeError> {
+  const error = await promise.then(
+    () => new Error('was not refused'),
+    (reason) => reason,
+  );
+  if (!(error instanceof EdgeError)) throw error;
+  return error;
+}
+
+describe('NodeRegistry.create()', () => {
+  test('makes the device and deploys the manifest of the fields', async () => {
+    const bench = await createBench();
+    const node = await bench.aNode();
+    expect(bench.platform.devices.has('edge1')).toBe(true);
+    expect(bench.platform.contents.get('edge1')).toEqual(bench.nodes.manifestOf(node));
+    expect(await bench.nodes.get('edge1')).toEqual(node);
+    expect(await bench.events()).toEqual(['Cache node created']);
+  });
+
+  test('a name that a device of the hub holds is in use; nothing is left behind', async () => {
+    const bench = await createBench();
+    await bench.platform.createEdgeDevice('edge1');
+    const error = await refused(bench.aNode());
+    expect(error).toMatchObject({
+      code: 'CLOUD_NODE_CONFLICT',
+      details: { problems: [{ code: 'NameInvalidOrInUse' }] },
+    });
+    expect(await bench.nodes.list()).toEqual([]);
+    expect(bench.platform.devices.has('edge1')).toBe(true);
+  });
+
+  test('a deployment that fails takes node and device back', async () => {
+    const bench = await createBench();
+    bench.platform.applyFailure = new Error('disk full');
+    await expect(bench.aNode()).rejects.toThrow('disk full');
+    expect(await bench.nodes.list()).toEqual([]);
+    expect(bench.platform.devices.size).toBe(0);
+  });
+
+  test('two at once cannot take the same address', async () => {
+    const bench = await createBench();
+    const results = await Promise.allSettled([bench.aNode({ name: 'a' }), bench.aNode({ name: 'b' })]);
+    expect(results.map((result) => result.status)).toEqual(['fulfilled', 'rejected']);
+  });
+});
+
+describe('NodeRegistry.change()', () => {
+  test('a deployment made from the fields follows them', async () => {
+    const bench = await createBench();
+    await bench.aNode();
+    const { node, followed } = await bench.nodes.change('edge1', { httpPort: 8080 });
+    expect(followed).toBe(true);
+    expect(bench.platform.contents.get('edge1')).toEqual(bench.nodes.manifestOf(node));
+    expect(await bench.events()).toEqual(['Cache node created', 'Fields changed: httpPort']);
+  });
+
+  test('a deployment that an operator wrote is left as it is', async () => {
+    const bench = await createBench();
+    await bench.aNode();
+    const own = { $edgeAgent: { 'properties.desired': { own: true } } };
+    await bench.platform.applyContent('edge1', own);
+    expect(await bench.nodes.change('edge1', { httpPort: 8080 })).toMatchObject({ followed: false });
+    expect(bench.platform.contents.get('edge1')).toEqual(own);
+  });
+
+  test('fields that do not touch the manifest do not touch the deployment', async () => {
+    const bench = await createBench();
+    await bench.aNode();
+    const version = bench.platform.desiredVersion;
+    await bench.nodes.change('edge1', { isEnabled: false, cidrs: ['10.0.0.0/8'] });
+    expect(bench.platform.desiredVersion).toBe(version);
+  });
+
+  test('a deployment that fails takes the fields back', async () => {
+    const bench = await createBench();
+    await bench.aNode();
+    bench.platform.applyFailure = new Error('disk full');
+    await expect(bench.nodes.change('edge1', { httpPort: 8080 })).rejects.toThrow('disk full');
+    expect((await bench.nodes.get('edge1')).httpPort).toBe(80);
+  });
+
+  test('a node is no conflict with itself', async () => {
+    const bench = await createBench();
+    await bench.aNode({ cidrs: ['10.0.0.0/8'] });
+    await bench.nodes.change('edge1', { cidrs: ['10.0.0.0/8', '11.0.0.0/8'] });
+    expect((await bench.nodes.get('edge1')).cidrs).toHaveLength(2);
+  });
+});
+
+describe('NodeRegistry.remove() and repair()', () => {
+  test('device and history go with the node, also when the device is gone already', async () => {
+    const bench = await createBench();
+    await bench.aNode();
+    await bench.platform.deleteDevice('edge1');
+    await bench.nodes.remove('edge1');
+    expect((await refused(bench.nodes.get('edge1'))).code).toBe('CLOUD_NODE_NOT_FOUND');
+    expect(await bench.events()).toEqual([]);
+  });
+
+  test('a start makes the device that a crash left out', async () => {
+    const bench = await createBench();
+    const node = await bench.aNode();
+    await bench.platform.deleteDevice('edge1');
+    await bench.nodes.repair();
+    expect(bench.platform.contents.get('edge1')).toEqual(bench.nodes.manifestOf(node));
+  });
+});
