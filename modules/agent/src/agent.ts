@@ -29,6 +29,7 @@ const ROUND_AGE_MS_MAX = 330_000;
 /** Docker kills 10 s after SIGTERM: the step under way, the last report and the close of the connection have to fit. */
 const LOOPS_END_MS_MAX = 2_500;
 const FAREWELL_MS_MAX = 2_500;
+const SELF_RESTART_DELAY_MS = 1_000;
 const STOP_MODULES_MS_MAX = 60_000;
 
 export interface AgentPorts {
@@ -144,13 +145,22 @@ export class Agent {
         moduleNames: () => (this.#reconciler.snapshot?.modules ?? []).filter((m) => m.observed).map((m) => m.name),
         logs: (name, query, signal) => engine.logs(name, query, signal),
       },
-      restartModule: (name) => this.#reconciler.restartModule(name),
+      restartModule: (name) => (name === 'edgeAgent' ? this.#restartSelf() : this.#reconciler.restartModule(name)),
       supportBundle: (query, signal) => engine.supportBundle(query, signal),
       clock,
       logger,
       requestTimeoutMs: config.requestTimeoutSecs * 1000,
       onCall: (name) => metrics.onMethod(name),
     });
+  }
+
+  /** The answer goes out before the process ends. */
+  async #restartSelf(): Promise<void> {
+    const { engine, clock, logger } = this.#ports;
+    void clock
+      .sleep(SELF_RESTART_DELAY_MS)
+      .then(() => engine.restartModule('edgeAgent'))
+      .catch((error: unknown) => logger.warn('edgeAgent is not restarted', { error }));
   }
 
   #createCloud(): CloudConnection {

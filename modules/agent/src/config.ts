@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import { loadConfig } from '@wayside/kit';
+import { loadConfig, type Secret } from '@wayside/kit';
 import type { PlanSettings } from './plan/model.ts';
 
 interface RawConfig {
@@ -15,6 +15,11 @@ interface RawConfig {
   generationId: string;
   parentHostname?: string;
   upstreamMqttPort: number;
+  upstreamHttpsPort: number;
+  upstreamProtocol: string;
+  /** May hold a password. */
+  httpsProxy?: Secret;
+  noProxy?: string;
   runtimeLogLevel: string;
   storageFolder?: string;
   usePersistentStorage: boolean;
@@ -23,6 +28,7 @@ interface RawConfig {
   coolOffTimeUnitInSeconds: number;
   intensiveCareTimeInMinutes: number;
   maxRestartCount: number;
+  moduleUpdateMode: 'NonBlocking' | 'WaitForAllPulls';
   startupGroupWaitSecs: number;
   managementApiTimeoutSecs: number;
   requestTimeoutSecs: number;
@@ -35,6 +41,9 @@ export interface AgentConfig extends RawConfig {
   /** Folder of everything the agent keeps. */
   stateFolder: string;
   backupPath: string;
+  isOverWebSocket: boolean;
+  /** For https.Agent: {} = no proxy. */
+  proxyEnv: { https_proxy?: string; no_proxy?: string };
   plan: PlanSettings;
 }
 
@@ -51,7 +60,13 @@ export function readConfig(env: { [name: string]: string | undefined }): AgentCo
     ...raw,
     stateFolder,
     backupPath: isAbsolute(backup) ? backup : join(stateFolder, backup),
+    isOverWebSocket: /ws$/i.test(raw.upstreamProtocol),
+    proxyEnv: {
+      ...(raw.httpsProxy ? { https_proxy: raw.httpsProxy.reveal() } : {}),
+      ...(raw.noProxy ? { no_proxy: raw.noProxy } : {}),
+    },
     plan: {
+      waitsForAllPulls: raw.moduleUpdateMode === 'WaitForAllPulls',
       coolOffMs: raw.coolOffTimeUnitInSeconds * 1000,
       coolOffMsMax: COOL_OFF_MS_MAX,
       restartCountMax: raw.maxRestartCount,

@@ -33,7 +33,12 @@ await runMain(async () => {
     engine,
     sealer: workload,
     connect: async (handlers) => {
-      const settings = { ...config, hubHostname: config.iothubHostname, mqttPort: config.upstreamMqttPort };
+      const settings = {
+        ...config,
+        hubHostname: config.iothubHostname,
+        mqttPort: config.upstreamMqttPort,
+        httpsPort: config.upstreamHttpsPort,
+      };
       return new AzureModuleClient(settings, await workload.trustBundle(), handlers, logger);
     },
     metrics,

@@ -10,6 +10,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { listen } from '@wayside/kit';
 import type { AgentHealth, JsonObject } from '@wayside/protocol';
 import { AgentProcess } from './agent-process.ts';
+import { ConnectProxy } from './connect-proxy.ts';
 import { DEVICE, FakeCloud, until } from './fake-cloud.ts';
 import { FakeDaemon, logFrame } from './fake-daemon.ts';
 import { createTestCertificate, type TestCertificate } from './test-certificate.ts';
@@ -36,6 +37,12 @@ const envOf = (change: { [name: string]: string } = {}) => ({
   ...change,
 });
 
+const freePort = async (): Promise<number> => {
+  const server = createServer();
+  const { port } = await listen(server, { port: 0, host: '127.0.0.1' });
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+};
 const moduleOf = (image: string, change: JsonObject = {}): JsonObject => ({
   type: 'docker',
   status: 'running',
@@ -283,6 +290,102 @@ describe('edgeAgent', () => {
         timestamp: '2026-01-01T00:00:01.000Z',
       },
     ]);
+  }, 40_000);
+
+  test('UpstreamProtocol=MqttWs: over WebSocket, directly and through a proxy with a password', async () => {
+    cloud.patchDesired(manifest({ a: moduleOf('repo/a:1') }));
+    const env = {
+      UpstreamProtocol: 'AmqpWs',
+      WAYSIDE_UPSTREAM_HTTPS_PORT: String(cloud.webPort),
+      WAYSIDE_UPSTREAM_MQTT_PORT: '1',
+    };
+    startAgent(env);
+    await settled();
+    expect(await cloud.method('ping', null)).toEqual({ status: 200, payload: null });
+    await agent?.end();
+    const proxy = new ConnectProxy();
+    await proxy.start();
+    try {
+      cloud.patchDesired({ modules: { a: { version: '2.0' } } });
+      startAgent({ ...env, https_proxy: `http://user:hush-hush@127.0.0.1:${proxy.port}` });
+      await settled();
+      const authorization = `Basic ${Buffer.from('user:hush-hush').toString('base64')}`;
+      expect(proxy.asked[0]).toBe(`localhost:${cloud.webPort} ${authorization}`);
+      expect(agent?.output).not.toContain('hush-hush');
+      await agent?.end();
+    } finally {
+      await proxy.stop();
+    }
+  }, 40_000);
+
+  test('RestartModule of edgeAgent is left to the daemon, after the answer', async () => {
+    daemon.engine.containers.set('edgeAgent', {
+      name: 'edgeAgent',
+      image: 'repo/agent:1',
+      imageHash: '',
+      labels: {},
+      state: 'running',
+      description: '',
+    });
+    cloud.patchDesired(manifest({}));
+    startAgent();
+    await settled();
+    expect(await cloud.method('RestartModule', { schemaVersion: '1.0', id: 'edgeAgent' })).toEqual({
+      status: 200,
+      payload: null,
+    });
+    await until('the restart', () => daemon.restarted[0] === 'edgeAgent');
+  }, 40_000);
+
+  test('a new edgeAgent image: the agent replaces itself first and alone, once', async () => {
+    daemon.registry.add('repo/agent:2');
+    daemon.engine.containers.set('edgeAgent', {
+      name: 'edgeAgent',
+      image: 'repo/agent:1',
+      imageHash: '',
+      labels: {},
+      state: 'running',
+      description: '',
+    });
+    const next = manifest({ a: moduleOf('repo/a:1') });
+    (next.systemModules as JsonObject).edgeAgent = {
+      type: 'docker',
+      settings: { image: 'repo/agent:2', createOptions: '{}' },
+    };
+    cloud.patchDesired(next);
+    startAgent();
+    await until('the replacement', () => daemon.engine.containers.get('edgeAgent')?.image === 'repo/agent:2');
+    await agent?.end('SIGKILL');
+    const spec = daemon.engine.specs.get('edgeAgent');
+    expect(spec?.config.settings.createOptions.Labels).toMatchObject({
+      'net.azure-devices.edge.create-options': '{}',
+      'net.azure-devices.edge.env': '{}',
+    });
+    startAgent();
+    await settled();
+    expect(daemon.requests.filter((request) => request === 'PUT /modules/edgeAgent')).toHaveLength(1);
+  }, 40_000);
+
+  test('metrics and health endpoint', async () => {
+    cloud.patchDesired(manifest({ a: moduleOf('repo/a:1') }));
+    const port = await freePort();
+    startAgent({ Metrics__Listener__Port: String(port) });
+    await settled();
+    expect(await cloud.method('ping', null)).toMatchObject({ status: 200 });
+    const read = async (path: string) => (await fetch(`http://127.0.0.1:${port}${path}`)).text();
+    const lines = (await read('/metrics')).split('\n');
+    const labels = `iothub="localhost",edge_device="${DEVICE}"`;
+    const find = (start: string, part: string) =>
+      lines.find((line) => line.startsWith(start) && line.includes(part) && line.includes(labels));
+    expect(find('edgeAgent_module_start_total', 'module_name="a"')).toMatch(/ 1$/);
+    expect(find('edgeAgent_edgeagent_direct_method_invocations_count_total', 'method_name="ping"')).toMatch(/ 1$/);
+    expect(find('edgeAgent_iothub_syncs_total', '')).toMatch(/ 1$/);
+    expect(find('edgeAgent_command_latency_seconds_count', 'command="create"')).toMatch(/ 2$/);
+    expect(find('edgeAgent_deployment_time_seconds_count', '')).toMatch(/ 1$/);
+    expect(find('edgeAgent_total_disk_space_bytes', 'disk_name="sda"')).toMatch(/ 10$/);
+    expect(find('edgeAgent_used_memory_bytes', 'module_name="a"')).toMatch(/ 7$/);
+    expect(find('edgeAgent_used_memory_bytes', 'module_name="_host_"')).toMatch(/ 1000$/);
+    expect(JSON.parse(await read('/healthz'))).toEqual({ status: 'ok', reason: '' });
   }, 40_000);
 
   describe('uploads', () => {

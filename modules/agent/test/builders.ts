@@ -9,6 +9,7 @@ export const SETTINGS: PlanSettings = {
   restartCountMax: 20,
   healthyResetMs: 600_000,
   startupGroupWaitMsMax: 120_000,
+  waitsForAllPulls: false,
 };
 export const NOW = 1_800_000_000_000;
 

@@ -1,5 +1,6 @@
 // A hub for one identity on the real device front end: twin, methods, telemetry, all in memory.
 
+import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import {
   CLOUD_POLICY,
   type ConnectAnswer,
@@ -10,6 +11,7 @@ import {
   type Session,
   type TlsListener,
 } from '@wayside/gateway';
+import { closeServer, listen } from '@wayside/kit';
 import { type JsonObject, mergePatch, parseSasToken, sasResourceCovers, verifySasSignature } from '@wayside/protocol';
 import { quietLogger } from './quiet-logger.ts';
 import type { TestCertificate } from './test-certificate.ts';
@@ -27,7 +29,9 @@ export class FakeCloud {
   #reported: JsonObject & { $version: number } = { $version: 1 };
   #gateway: Gateway | undefined;
   #listener: TlsListener | undefined;
+  #webServer: HttpsServer | undefined;
   #port = 0;
+  #webPort = 0;
   readonly telemetry: {
     properties: { [name: string]: string };
     system: { [name: string]: string };
@@ -35,7 +39,6 @@ export class FakeCloud {
   }[] = [];
   readonly reportedPatches: JsonObject[] = [];
   readonly userNames: string[] = [];
-  /** Sizes of the reported section seen; nothing is enforced here. */
 
   constructor(certificate: TestCertificate, keyBase64: string) {
     this.#certificate = certificate;
@@ -44,6 +47,10 @@ export class FakeCloud {
 
   get port(): number {
     return this.#port;
+  }
+  /** HTTPS port that takes MQTT over WebSocket. */
+  get webPort(): number {
+    return this.#webPort;
   }
   get reported(): JsonObject {
     return this.#reported;
@@ -61,10 +68,14 @@ export class FakeCloud {
       certificate: { certificate, privateKey },
     });
     this.#port = this.#listener.port;
+    this.#webServer = createHttpsServer({ cert: certificate, key: privateKey });
+    this.#gateway.attachWebSocket(this.#webServer);
+    this.#webPort = (await listen(this.#webServer, { port: this.#webPort, host: '127.0.0.1' })).port;
   }
 
   async stop(): Promise<void> {
     await this.#gateway?.close();
+    if (this.#webServer) await closeServer(this.#webServer, 0);
     this.#gateway = undefined;
   }
 

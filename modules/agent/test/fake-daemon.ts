@@ -26,6 +26,7 @@ export class FakeDaemon {
   readonly engine: ModelEngine;
   readonly logs = new Map<string, Buffer>();
   readonly requests: string[] = [];
+  readonly restarted: string[] = [];
   readonly #options: FakeDaemonOptions;
   readonly #sealKey = randomBytes(32);
   readonly #server: Server;
@@ -102,6 +103,7 @@ export class FakeDaemon {
     else if (verb === 'DELETE') await engine.removeModule(name);
     else if (action === 'logs') return { status: 200, raw: this.logs.get(name) ?? Buffer.alloc(0) };
     else if (action === 'prepareupdate') await engine.prepareImage(body as ModuleSpec);
+    else if (action === 'restart') this.restarted.push(name);
     else if (action === 'start') await engine.startModule(name);
     else if (action === 'stop') await engine.stopModule(name);
     else return { status: 404, body: { message: `no route ${what}` } };

@@ -4,6 +4,7 @@
 // Adapter: one connection of module $edgeAgent over azure-iot-device and MQTT. No retries here: a lost connection is replaced by a new client,
 // because the SDK subscribes twin topics only once in the life of a client (cloud.md 3.3).
 
+import { Agent as HttpsAgent } from 'node:https';
 import tls from 'node:tls';
 import { EdgeError, type Logger } from '@wayside/kit';
 import type { Json, JsonObject } from '@wayside/protocol';
@@ -25,8 +26,12 @@ const KEEPALIVE_SECS = 60;
 export interface CloudSettings {
   /** Plain IoT Hub host name: in user name and token. */
   hubHostname: string;
-  /** Dialled on this port. */
+  /** MQTT over WebSocket on httpsPort instead of MQTT over TLS on mqttPort. */
+  isOverWebSocket: boolean;
   mqttPort: number;
+  httpsPort: number;
+  /** Proxy of WebSocket connections. */
+  proxyEnv: { https_proxy?: string; no_proxy?: string };
   deviceId: string;
   moduleId: string;
   generationId: string;
@@ -64,13 +69,23 @@ export interface CloudClient {
 const ANY_METHOD = '*';
 
 /** The SDK emits `method_<name>` for registered names only; here every name reaches one handler, so that unknown ones get an answer. */
+function toAnyMethod(event: string | symbol, args: unknown[]): string | symbol {
+  if (typeof event !== 'string' || !event.startsWith('method_')) return event;
+  const [message] = args as [{ body?: Buffer } | undefined];
+  // A call without a payload is legal; the SDK would answer it 400 itself, because it parses the empty body.
+  if (message?.body?.length === 0) message.body = Buffer.from('null');
+  return `method_${ANY_METHOD}`;
+}
+
 class AnyMethodMqtt extends mqtt.Mqtt {
   override emit(event: string | symbol, ...args: unknown[]): boolean {
-    if (typeof event !== 'string' || !event.startsWith('method_')) return super.emit(event, ...args);
-    const [message] = args as [{ body?: Buffer } | undefined];
-    // A call without a payload is legal; the SDK would answer it 400 itself, because it parses the empty body.
-    if (message?.body?.length === 0) message.body = Buffer.from('null');
-    return super.emit(`method_${ANY_METHOD}`, ...args);
+    return super.emit(toAnyMethod(event, args), ...args);
+  }
+}
+
+class AnyMethodMqttWs extends mqtt.MqttWs {
+  override emit(event: string | symbol, ...args: unknown[]): boolean {
+    return super.emit(toAnyMethod(event, args), ...args);
   }
 }
 
@@ -91,17 +106,26 @@ export class AzureModuleClient implements CloudClient {
       moduleId: settings.moduleId,
       iothubHostName: settings.hubHostname,
       authScheme: 'sasToken',
-      // The SDK dials this and still signs for the plain host (cloud.md 3.2).
-      gatewayHostName: `${settings.hubHostname}:${settings.mqttPort}`,
+      // The SDK dials this and still signs for the plain host (cloud.md 3.2). Its WebSocket URL takes no port.
+      gatewayHostName: settings.isOverWebSocket ? undefined : `${settings.hubHostname}:${settings.mqttPort}`,
       generationId: settings.generationId,
     });
     provider.on('newTokenAvailable', () => handlers.onRenewed());
     // Unheard, a failed renewal would end the process.
     provider.on('error', (error: Error) => this.#over(`token cannot be renewed: ${error.message}`));
-    this.#client = device.ModuleClient.fromAuthenticationProvider(provider, AnyMethodMqtt);
+    this.#client = device.ModuleClient.fromAuthenticationProvider(
+      provider,
+      settings.isOverWebSocket ? AnyMethodMqttWs : AnyMethodMqtt,
+    );
     this.#client.setRetryPolicy(new common.NoRetry());
     const ca = [trustBundle, ...systemRoots()].filter((pem) => pem.trim() !== '').join('\n');
-    void this.#client.setOptions({ ca, keepalive: KEEPALIVE_SECS, productInfo: 'wayside-agent' } as never);
+    // The options of an agent win over those of a request, so its port replaces the 443 of the SDK.
+    const webSocketAgent = new HttpsAgent({ ca, port: settings.httpsPort, proxyEnv: settings.proxyEnv } as object);
+    const options = { ca, keepalive: KEEPALIVE_SECS, productInfo: 'wayside-agent' };
+    void this.#client.setOptions({
+      ...options,
+      ...(settings.isOverWebSocket ? { mqtt: { webSocketAgent } } : {}),
+    } as never);
     this.#client.on('disconnect', (reason: unknown) => this.#over(reasonText(reason)));
     this.#client.on('error', (error: Error) => this.#over(error.message));
   }

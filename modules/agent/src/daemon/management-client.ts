@@ -107,6 +107,11 @@ export class ManagementClient implements ContainerEngine {
     await this.#http.empty({ method: 'POST', path: `${modulePath(name)}/stop`, timeoutMs: this.#timeoutMs });
   }
 
+  /** One call, because edgeAgent cannot start itself after it stopped itself. */
+  async restartModule(name: string): Promise<void> {
+    await this.#http.empty({ method: 'POST', path: `${modulePath(name)}/restart`, timeoutMs: this.#timeoutMs });
+  }
+
   async removeModule(name: string): Promise<void> {
     await this.#http.empty({ method: 'DELETE', path: modulePath(name), timeoutMs: this.#timeoutMs });
   }

@@ -112,7 +112,7 @@ export class AgentMethods {
   async #uploadLogs(container: URL, request: LogRequest, signal: AbortSignal): Promise<void> {
     const { source, identity, clock } = this.#ports;
     const extension = `${request.contentType === 'json' ? 'json' : 'log'}${request.encoding === 'gzip' ? '.gz' : ''}`;
-    const contentType = request.encoding === 'gzip' ? 'application/zip' : 'text/plain';
+    const contentType = request.encoding === 'gzip' ? 'application/gzip' : 'text/plain';
     for (const item of request.items) {
       const packed = await packLog(source, identity, request, item, signal);
       const name = `${identity.iothub}/${identity.device}/${item.id}-${blobTime(clock.nowMs())}.${extension}`;

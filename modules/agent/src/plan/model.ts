@@ -78,6 +78,8 @@ export interface PlanSettings {
   healthyResetMs: number;
   /** Longest time a startup group holds back the next one. */
   startupGroupWaitMsMax: number;
+  /** ModuleUpdateMode=WaitForAllPulls: nothing is made or replaced before every image is on the node. */
+  waitsForAllPulls: boolean;
 }
 
 /** Everything else the planner may ask. */

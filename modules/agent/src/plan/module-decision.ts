@@ -28,13 +28,20 @@ export interface ModuleDecision {
   isUp: boolean;
 }
 
-interface Context {
+/** What holds back the making and starting of modules. */
+export interface Holds {
+  /** A start-up group that is not up yet. */
+  heldBy: { order: number; names: string[] } | undefined;
+  /** Modules whose images all others wait for (ModuleUpdateMode). */
+  missing: readonly string[];
+}
+
+interface Context extends Holds {
   module: DesiredModule;
   container: ObservedModule | undefined;
   identities: readonly Identity[] | undefined;
   facts: Facts;
   history: ModuleHistory;
-  heldBy: { order: number; names: string[] } | undefined;
 }
 
 export function decideModule(
@@ -42,10 +49,10 @@ export function decideModule(
   container: ObservedModule | undefined,
   identities: readonly Identity[] | undefined,
   facts: Facts,
-  heldBy: { order: number; names: string[] } | undefined,
+  holds: Holds,
 ): ModuleDecision {
   const history = facts.history.get(module.name) ?? NO_HISTORY;
-  const context: Context = { module, container, identities, facts, history, heldBy };
+  const context: Context = { module, container, identities, facts, history, ...holds };
   if (!container) return decideMissing(context);
   if (container.state === 'dead') return decideDead(context);
   if (!isSameContainer(module, container)) return decideUpdate(context, container);
@@ -86,6 +93,11 @@ function orderWait(context: Context): Wait | undefined {
   return { subject: module.name, reason: 'startup-order', why, order: heldBy.order };
 }
 
+function pullsWait({ missing, module }: Context): Wait | undefined {
+  if (missing.length === 0) return undefined;
+  return { subject: module.name, reason: 'image', why: `waits for the images of ${missing.join(', ')}` };
+}
+
 function decideMissing(context: Context): ModuleDecision {
   const { module, facts, identities } = context;
   const isUp = module.status === 'stopped';
@@ -105,7 +117,7 @@ function decideMissing(context: Context): ModuleDecision {
     });
   if (!image.ready)
     return decision(statusOf(context, 'unknown', image.why, image.retryAtMs ?? null), { ...image, isUp });
-  const wait = orderWait(context);
+  const wait = pullsWait(context) ?? orderWait(context);
   if (wait) return decision(statusOf(context, 'unknown', wait.why), { waits: [wait], isUp });
   const steps: Step[] = [];
   const moduleId = moduleIdOf(module.name);
@@ -130,7 +142,7 @@ function decideUpdate(context: Context, container: ObservedModule): ModuleDecisi
   const { module, facts } = context;
   const image = prepareImage(module, facts, false);
   const failed = pendingRetry(context, ['replace']);
-  const wait = failed?.wait ?? (image.ready ? orderWait(context) : undefined);
+  const wait = failed?.wait ?? (image.ready ? (pullsWait(context) ?? orderWait(context)) : undefined);
   if (image.ready && !wait)
     return decision(statusOf(context, observedStatus(container), `is being updated to ${module.image}`), {
       steps: [{ kind: 'replace', name: module.name, module }],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { AGENT, aContainer, aModule, desiredOf, factsOf, NOW, observedOf } from '../../test/builders.ts';
+import { AGENT, aContainer, aModule, desiredOf, factsOf, NOW, observedOf, SETTINGS } from '../../test/builders.ts';
 import {
   type Attempt,
   type DesiredModule,
@@ -201,6 +201,20 @@ describe('plan() and startupOrder', () => {
     const done = aContainer(job, { state: 'stopped', exitCode: 0, exitedAtMs: NOW - 1 });
     const result = plan(desiredOf([job, a1]), observedOf([done], ['job', 'a']), factsOf({ images }));
     expect(kinds(result)).toEqual([['create a', 'start a']]);
+  });
+});
+
+describe('plan() with ModuleUpdateMode=WaitForAllPulls', () => {
+  const b1 = aModule({ name: 'b' });
+  const settings = { ...SETTINGS, waitsForAllPulls: true };
+  test('nothing is made or replaced before every image is there; crashed modules come back meanwhile', () => {
+    const old = aContainer(a1, { state: 'failed', exitCode: 1, exitedAtMs: NOW - 60_000 });
+    const observed = observedOf([old], ['a', 'b']);
+    const half = plan(desiredOf([a2, b1]), observed, factsOf({ settings, images: ready(a2) }));
+    expect(kinds(half)).toEqual([['start a', 'prepareImage b']]);
+    expect(half.waits).toContainEqual({ subject: 'a', reason: 'image', why: 'waits for the images of b' });
+    const whole = plan(desiredOf([a2, b1]), observed, factsOf({ settings, images: ready(a2, b1) }));
+    expect(kinds(whole)).toEqual([['replace a', 'create b', 'start b']]);
   });
 });
 

@@ -1,7 +1,7 @@
 // plan(desired, observed, facts): what to do now, what is waited for and why, and what to say about each module. Pure and total.
 // Order (iotedge.md 2.3, improved): the agent's own update first and alone; then what stops or leaves; then start-up groups.
 
-import { isSameAgent } from './fingerprint.ts';
+import { isSameAgent, isSameContainer } from './fingerprint.ts';
 import { prepareImage } from './image-need.ts';
 import {
   type Desired,
@@ -123,12 +123,13 @@ function planGroups(desired: Desired, observed: Observed, facts: Facts) {
   const waits: Wait[] = [];
   const statuses: ModuleStatus[] = [];
   let heldBy: { order: number; names: string[] } | undefined;
+  const missing = facts.settings.waitsForAllPulls ? imagesMissing(desired, observed, facts) : [];
   const orders = [...new Set(desired.modules.map((module) => module.startupOrder))].sort((a, b) => a - b);
   for (const order of orders) {
     const notUp: string[] = [];
     for (const module of desired.modules.filter((each) => each.startupOrder === order)) {
       const container = observed.modules.get(module.name);
-      const decision = decideModule(module, container, observed.identities, facts, heldBy);
+      const decision = decideModule(module, container, observed.identities, facts, { heldBy, missing });
       steps.push(...decision.steps);
       stops.push(...decision.stops);
       waits.push(...decision.waits);
@@ -138,6 +139,17 @@ function planGroups(desired: Desired, observed: Observed, facts: Facts) {
     if (!heldBy && notUp.length > 0 && !hasWaitedEnough(order, facts)) heldBy = { order, names: notUp };
   }
   return { steps, stops, waits, statuses };
+}
+
+/** Modules that are to be made or replaced and whose image is not on the node yet. */
+function imagesMissing(desired: Desired, observed: Observed, facts: Facts): string[] {
+  return desired.modules
+    .filter((module) => {
+      const container = observed.modules.get(module.name);
+      if (container && isSameContainer(module, container)) return false;
+      return !prepareImage(module, facts, container === undefined).ready;
+    })
+    .map((module) => module.name);
 }
 
 /** A sick early module must not keep the rest of the node down for ever. */

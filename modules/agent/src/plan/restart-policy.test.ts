@@ -9,6 +9,7 @@ const SETTINGS: PlanSettings = {
   restartCountMax: 20,
   healthyResetMs: 600_000,
   startupGroupWaitMsMax: 120_000,
+  waitsForAllPulls: false,
 };
 const NOW = 1_800_000_000_000;
 const LONG_AGO = NOW - 3_600_000;

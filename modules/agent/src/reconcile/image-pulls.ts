@@ -12,6 +12,8 @@ import { type DesiredModule, type ImageState, imageKey } from '../plan/model.ts'
 const IMAGE_PULLS_PARALLEL_MAX = 8;
 const PULL_RETRY_BASE_MS = 10_000;
 const PULL_RETRY_MAX_MS = 300_000;
+/** imagePullPolicy never: somebody brings the image by hand; to look for it costs next to nothing. */
+const LOCAL_LOOK_RETRY_MS = 5_000;
 
 export interface ImagePullsOptions {
   prepare: (spec: ModuleSpec) => Promise<void>;
@@ -78,13 +80,15 @@ export class ImagePulls {
       });
     } catch (error) {
       entry.failures += 1;
+      const isLocal = spec.imagePullPolicy === 'Never';
       const delayMs = backoffDelayMs({
         attempt: entry.failures - 1,
-        baseMs: PULL_RETRY_BASE_MS,
-        maxMs: PULL_RETRY_MAX_MS,
+        baseMs: isLocal ? LOCAL_LOOK_RETRY_MS : PULL_RETRY_BASE_MS,
+        maxMs: isLocal ? LOCAL_LOOK_RETRY_MS : PULL_RETRY_MAX_MS,
       });
       entry.state = { state: 'failed', error: describeError(error), retryAtMs: clock.nowMs() + delayMs };
-      logger.warn('Image cannot be fetched', { module: module.name, image: module.image, delayMs, error });
+      const fields = { module: module.name, image: module.image, delayMs, error };
+      if (entry.failures === 1 || !isLocal) logger.warn('Image cannot be fetched', fields);
     }
     onChange();
   }

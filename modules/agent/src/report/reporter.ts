@@ -20,6 +20,8 @@ export class Reporter {
   #known: JsonObject = {};
   #wanted: JsonObject | undefined;
   #pumping: Promise<void> | undefined;
+  /** Said once, not with every try. */
+  #fault = '';
   /** Cuts the pause between patches short. */
   readonly #hurry = new AbortController();
 
@@ -77,9 +79,12 @@ export class Reporter {
       await sink.report(patch);
       // A reconnect meanwhile has brought a fresher picture.
       if (sink === this.#sink) this.#known = mergePatch(this.#known, patch);
+      this.#fault = '';
       return true;
     } catch (error) {
-      this.#logger.warn('Reported properties cannot be sent', { error: describeError(error) });
+      const text = describeError(error);
+      if (text !== this.#fault) this.#logger.warn('Reported properties cannot be sent', { error: text });
+      this.#fault = text;
       return false;
     }
   }
