@@ -47,8 +47,12 @@ export class CommitGroup {
   }
 
   private async drain(): Promise<void> {
-    await Promise.resolve();
-    while (this.queue.length > 0) await this.commitJobs(this.queue.splice(0, GROUP_JOBS_MAX));
+    while (this.queue.length > 0) {
+      // The store is synchronous: without a turn of the event loop between groups, callers that never pause would starve every
+      // socket and timer. It also gathers what all readable sockets bring into one group.
+      await new Promise((resolve) => setImmediate(resolve));
+      await this.commitJobs(this.queue.splice(0, GROUP_JOBS_MAX));
+    }
     this.running = undefined;
   }
 

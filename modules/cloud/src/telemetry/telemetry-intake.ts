@@ -71,9 +71,11 @@ export class TelemetryIntake {
   }
 
   private async drain(): Promise<void> {
-    // One turn of the event loop: all packets of the sockets that are readable now come into this commit.
-    await new Promise((resolve) => setImmediate(resolve));
-    while (this.queue.length > 0) await this.commit(this.takeBatch());
+    while (this.queue.length > 0) {
+      // One turn of the event loop: all packets of the sockets that are readable now come into this commit.
+      await new Promise((resolve) => setImmediate(resolve));
+      await this.commit(this.takeBatch());
+    }
     this.running = undefined;
   }
 

@@ -1,0 +1,20 @@
+import { expect, test } from '@jest/globals';
+import { CALL_RIGHTS, type Call, isPolicyName, mayCall, POLICY_RIGHTS, type PolicyName } from './rights.ts';
+
+// One row a policy: what it may, everything else it may not.
+const MAY: { [P in PolicyName]: Call[] } = {
+  iothubowner: Object.keys(CALL_RIGHTS) as Call[],
+  service: ['readTwin', 'writeTwin', 'query', 'invokeMethod', 'readStatistics'],
+  registryRead: ['readIdentity', 'readTwin', 'query', 'readStatistics'],
+  registryReadWrite: ['readIdentity', 'writeIdentity', 'readTwin', 'writeTwin', 'query', 'deploy', 'readStatistics'],
+  device: ['actAsDevice'],
+};
+
+test.each(Object.keys(POLICY_RIGHTS) as PolicyName[])('policy %s may exactly its calls', (policy) => {
+  const allowed = (Object.keys(CALL_RIGHTS) as Call[]).filter((call) => mayCall(policy, call));
+  expect(allowed.sort()).toEqual([...MAY[policy]].sort());
+});
+
+test('names of Object.prototype are no policies', () => {
+  expect(['constructor', '__proto__', 'toString', ''].filter(isPolicyName)).toEqual([]);
+});
