@@ -45,7 +45,7 @@ export function moduleRoutes(parts: ApiParts): Route[] {
       description: 'Status and payload as the module answered them.',
       schema: ref('MethodAnswer'),
     },
-    refusals: [400, 404, 413, 429, 503, 504],
+    refusals: [404, 429, 503, 504],
     handle: (call) => callMethod(parts, call),
   });
   return [
@@ -66,7 +66,7 @@ export function moduleRoutes(parts: ApiParts): Route[] {
         },
       },
       success: { status: 200, description: 'Lines of the log.', contentType: 'text/plain' },
-      refusals: [400, 404, 429, 502, 503, 504],
+      refusals: [404, 429, 502, 503, 504],
       handle: (call) => readLogs(parts, call),
     },
   ];

@@ -49,7 +49,7 @@ function fieldRoutes(parts: ApiParts): Route[] {
       summary: 'Create a cache node: its record, its device and its first deployment',
       body: { schema: NODE_CREATE, checkedBy: 'route', bytesMax: FIELDS_BYTES_MAX },
       success: { status: 201, description: 'The node.', schema: ref('Node') },
-      refusals: [400, 409, 413],
+      refusals: [409],
       handle: async ({ body }) => {
         const node = await nodes.create(body);
         await watch.wake(node.name);
@@ -73,7 +73,7 @@ function fieldRoutes(parts: ApiParts): Route[] {
         'Change fields; a deployment that was made from the fields follows them, one of your own is left as it is',
       body: { schema: NODE_CHANGE, checkedBy: 'route', bytesMax: FIELDS_BYTES_MAX },
       success: { status: 200, description: 'The node afterwards.', schema: ref('Node') },
-      refusals: [400, 404, 409, 413],
+      refusals: [404, 409],
       handle: async (call) => {
         const { node } = await nodes.change(nameOf(call), call.body);
         await watch.wake(node.name);
@@ -162,7 +162,7 @@ function deploymentRoutes(parts: ApiParts): Route[] {
       summary: 'Deploy a manifest: all of it, or nothing and every problem',
       body: { schema: { type: 'object' }, checkedBy: 'route', bytesMax: MANIFEST_BYTES_MAX },
       success: { status: 200, description: 'Deployed.', schema: ref('Deployed') },
-      refusals: [400, 404, 413],
+      refusals: [404],
       handle: async (call) => {
         const node = await nodes.get(nameOf(call));
         const envelope = readEnvelope(call.body);

@@ -73,7 +73,7 @@ export function openRoutes(parts: ApiParts, allRoutes: () => readonly Route[]): 
       summary: 'Turns a registration key into a device identity; the same key with the same nonce gets the same answer',
       body: { schema: PROVISION, checkedBy: 'schema', bytesMax: OPEN_BODY_BYTES_MAX },
       success: { status: 200, description: 'Identity and endpoints of the node.', schema: ref('ProvisionAnswer') },
-      refusals: [400, 403, 413, 429],
+      refusals: [403, 429],
       handle: async ({ body, source }) => {
         const answer = await parts.registration.provision(body as ProvisionRequest, source);
         void parts.watch.wake(answer.deviceId);
@@ -87,7 +87,7 @@ export function openRoutes(parts: ApiParts, allRoutes: () => readonly Route[]): 
       summary: 'Log in',
       body: { schema: LOGIN, checkedBy: 'schema', bytesMax: OPEN_BODY_BYTES_MAX },
       success: { status: 200, description: 'Bearer token.', schema: ref('Session') },
-      refusals: [400, 401, 413, 429],
+      refusals: [401, 429],
       handle: async ({ body, source }) => {
         const { username, password } = body as { username: string; password: string };
         const { token, expiresAtMs } = await parts.people.login(username, password, source);

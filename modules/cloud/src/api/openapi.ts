@@ -37,7 +37,7 @@ export function openApiDocument(routes: readonly Route[], version: string): Sche
 }
 
 function operationOf(route: Route): Schema {
-  const statuses = [...(route.refusals ?? []), ...(route.right === 'none' ? [500] : [401, 403, 500])];
+  const statuses = [...(route.refusals ?? []), ...commonRefusals(route)];
   const refusals = Object.fromEntries(
     [...new Set(statuses)]
       .sort()
@@ -56,6 +56,11 @@ function operationOf(route: Route): Schema {
       : {}),
     responses: { [String(route.success.status)]: successOf(route), ...refusals },
   };
+}
+
+/** What the router itself refuses: query, path and body that cannot be read, callers without right. */
+function commonRefusals(route: Route): number[] {
+  return [400, ...(route.body ? [413] : []), ...(route.right === 'none' ? [] : [401, 403]), 500];
 }
 
 function successOf({ success }: Route): Schema {

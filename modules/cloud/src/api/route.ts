@@ -42,7 +42,7 @@ interface RouteBase {
     contentType?: 'application/json' | 'text/plain' | 'application/x-pem-file' | 'text/event-stream';
     schema?: Schema;
   };
-  /** HTTP statuses of its refusals, beside 401, 403 and 500. */
+  /** HTTP statuses of its own refusals; those of the router come on top (openapi.ts). */
   refusals?: number[];
 }
 

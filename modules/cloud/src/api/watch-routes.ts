@@ -55,7 +55,7 @@ function telemetryRoute({ nodes, platform, clock }: ApiParts): Route {
       description: 'A page; `next` is the `after` of the following one.',
       schema: ref('Telemetry'),
     },
-    refusals: [400, 404],
+    refusals: [404],
     handle: async (call) => {
       const node = await nodes.get(nameOf(call));
       const query = call.query as { module?: string; after?: number; limit: number; since?: string };
@@ -82,7 +82,7 @@ function timelineRoute({ nodes, timeline }: ApiParts): Route {
       description: 'A page; `next` is the `after` of the following one.',
       schema: ref('Timeline'),
     },
-    refusals: [400, 404],
+    refusals: [404],
     handle: async (call) => {
       const node = await nodes.get(nameOf(call));
       const query = call.query as { after?: number; limit: number };
@@ -100,7 +100,7 @@ function figuresRoute({ db, nodes, clock }: ApiParts): Route {
     summary: 'Cache figures per minute, oldest first; default: the last 24 hours',
     query: { from: moment, to: moment },
     success: { status: 200, description: 'Minutes without a report are left out.', schema: ref('CacheMinutes') },
-    refusals: [400, 404],
+    refusals: [404],
     handle: async (call) => {
       const node = await nodes.get(nameOf(call));
       const { from, to } = call.query as { from?: string; to?: string };
@@ -134,7 +134,7 @@ function eventsRoute(parts: ApiParts): Route {
       'Server-sent events: what happens to all nodes or one, from now on or from a seq (`after` or Last-Event-ID)',
     query: { after, node: { type: 'string', maxLength: 90 } },
     success: { status: 200, description: 'event: kind, id: seq, data: an event.', contentType: 'text/event-stream' },
-    refusals: [400, 503],
+    refusals: [503],
     stream: (call, request, response) => followEvents(parts, call, request, response),
   };
 }

@@ -53,7 +53,7 @@ export async function gatherFacts(node: NodeRecord, options: GatherOptions): Pro
     heartbeatWindowMs,
     modules: moduleFacts(desired, snapshots),
     deployment: deploymentFacts(agent, status),
-    probe: { verdict: probe.verdict, error: probe.last?.error ?? null },
+    probe: { verdict: probe.verdict, error: probe.fault },
     drives: drivesOf(report),
   };
   return {

@@ -10,6 +10,7 @@ import { PROBE_START, type ProbeState } from './probe-verdict.ts';
 const UP: ProbeState = {
   verdict: 'up',
   streak: 0,
+  fault: null,
   last: { atMs: 0, ok: true, httpStatus: 206, durationMs: 3, error: null },
 };
 

@@ -39,10 +39,19 @@ describe('nextProbeState()', () => {
   });
 });
 
+describe('the fault of a down node', () => {
+  test('outlives its first success, and goes with the second', () => {
+    let state = [false, false, false, true].reduce((before, ok) => nextProbeState(before, result(ok)), PROBE_START);
+    expect(state).toMatchObject({ verdict: 'down', fault: 'connection refused', last: { ok: true } });
+    state = nextProbeState(state, result(true));
+    expect(state).toMatchObject({ verdict: 'up', fault: null });
+  });
+});
+
 describe('probeEvent()', () => {
   test('says why the data port is down', () => {
     const up = nextProbeState(PROBE_START, result(true));
-    const down = { verdict: 'down' as const, streak: 0, last: result(false) };
+    const down = nextProbeState(nextProbeState(nextProbeState(up, result(false)), result(false)), result(false));
     expect(probeEvent('edge1', up, down).text).toBe('The data port does not answer: connection refused');
   });
 });
