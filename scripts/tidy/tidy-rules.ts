@@ -18,7 +18,7 @@ interface LineRule {
 const isCode = (path: string) => /\.(ts|mts|mjs)$/.test(path);
 const isTest = (path: string) => path.endsWith('.test.ts');
 /** Where a program speaks to the person in front of it. */
-const printsToPeople = (path: string) => /^(modules\/(cli|samples)|scripts|deployment)\//.test(path);
+const printsToPeople = (path: string) => /^(modules\/(cli|samples|e2e)|scripts|deployment)\//.test(path);
 
 const LINE_RULES: readonly LineRule[] = [
   { rule: 'a leftover mark', files: isCode, pattern: /\b(FIXME|XXX)\b/ },
@@ -51,7 +51,7 @@ const LINE_RULES: readonly LineRule[] = [
 ];
 
 const DRAWER = /(^|\/)(utils?|helpers?|common|misc|lib)(\.(test\.)?ts|\/)/;
-const KEBAB_CASE = /^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z]+)*$/;
+const KEBAB_CASE = /^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+)*$/;
 
 /** Everything wrong with one file. */
 export function findingsOf({ path, text }: SourceFile): Finding[] {
