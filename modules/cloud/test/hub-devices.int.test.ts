@@ -139,6 +139,9 @@ describe('twins', () => {
     expect((await failureOf(report(twin, big))).message).toContain('at most 32768');
     expect((await failureOf(report(twin, { 'no.dots': 1 }))).message).toContain('no.dots');
     expect((await failureOf(report(twin, { long: 'x'.repeat(4097) }))).message).toContain('4096');
+    let deep: object = {};
+    for (let n = 0; n < 1_000; n += 1) deep = { n: deep };
+    expect((await failureOf(report(twin, deep))).message).toContain('levels');
     expect(await hub.platform.getTwin('tw2')).toMatchObject({ reported: {}, reportedVersion: 1 });
   });
 });

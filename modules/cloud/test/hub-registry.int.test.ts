@@ -482,6 +482,16 @@ describe('the rest', () => {
       413,
       expect.stringContaining('at most 1048576'),
     ]);
+    const deep = (text: string) => text.replace('DEEP', '['.repeat(200_000) + ']'.repeat(200_000));
+    for (const [path, body] of [
+      ['/twins/limits', '{"properties":{"desired":{"a":DEEP}}}'],
+      ['/devices/edge1/applyConfigurationContent', '{"modulesContent":{"$edgeAgent":DEEP}}'],
+      ['/twins/limits/methods', '{"methodName":"m","payload":DEEP}'],
+      ['/devices', '[{"id":"x","tags":{"a":DEEP}}]'],
+    ] as const) {
+      const method = body.startsWith('{"prop') ? 'PATCH' : 'POST';
+      expect(await ask(path, deep(body), method)).toEqual([400, expect.stringContaining('deeper than 64 levels')]);
+    }
     expect(await ask('/devices?top=5000', undefined, 'GET')).toEqual([400, expect.stringContaining('from 1 to 1000')]);
     expect(await ask('/devices/nobody', undefined, 'DELETE')).toEqual([400, expect.stringContaining('If-Match')]);
     expect(await ask('/devices/x?api-version=latest', undefined, 'GET')).toEqual([

@@ -4,6 +4,7 @@ import express, { type RequestHandler, Router } from 'express';
 import type { HubPlatform } from '../create-platform.ts';
 import { refusal } from '../errors.ts';
 import { authenticateRequests } from './authorize.ts';
+import { requireBodyDepth } from './body-depth.ts';
 import { bulkRoutes } from './bulk-routes.ts';
 import { deploymentRoutes } from './deployment-routes.ts';
 import { deviceRoutes } from './device-routes.ts';
@@ -35,6 +36,7 @@ export function createHubRouter(platform: HubPlatform): Router {
   hub.post('/devices', express.json({ limit: BULK_REQUEST_BYTES_MAX, type: () => true }));
   // strict: false, so that a scalar is answered by a message that names it.
   hub.use(express.json({ limit: REQUEST_BYTES_MAX, type: () => true, strict: false }));
+  hub.use(requireBodyDepth);
   hub.use(bulkRoutes(platform));
   hub.use(keyRoutes(platform));
   hub.use(queryRoutes(platform));

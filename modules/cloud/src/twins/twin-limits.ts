@@ -3,6 +3,7 @@
 import {
   checkTwinSection,
   type JsonObject,
+  TWIN_DEPTH_MAX,
   TWIN_SECTION_BYTES_MAX,
   TWIN_TAGS_BYTES_MAX,
   twinSectionBytes,
@@ -23,7 +24,7 @@ const PROBLEMS_SHOWN_MAX = 5;
 /** Throws CLOUD_TWIN_TOO_LARGE or CLOUD_TWIN_INVALID. Use on the patch first (its shape), then on the merged section (its size). */
 export function requireTwinSection(name: SectionName, section: JsonObject): void {
   const bytesMax = BYTES_MAX[name];
-  const bytes = twinSectionBytes(section);
+  const bytes = sectionBytes(name, section);
   if (bytes > bytesMax) {
     throw refusal(
       'CLOUD_TWIN_TOO_LARGE',
@@ -39,4 +40,17 @@ export function requireTwinSection(name: SectionName, section: JsonObject): void
     `Cannot store the ${name} section of the twin: ${shown.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`,
     { problems: problems.map((p) => ({ path: p.path, message: p.message })) },
   );
+}
+
+// Counting stops with a RangeError at a depth no twin may have; a client can send such JSON over MQTT.
+function sectionBytes(name: SectionName, section: JsonObject): number {
+  try {
+    return twinSectionBytes(section);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw refusal(
+      'CLOUD_TWIN_INVALID',
+      `Cannot store the ${name} section of the twin: it is nested deeper than ${TWIN_DEPTH_MAX} levels`,
+    );
+  }
 }
