@@ -18,7 +18,7 @@ import type { TestCertificate } from './test-certificate.ts';
 
 export const DEVICE = 'node1';
 const IDENTITY = { deviceId: DEVICE, moduleId: '$edgeAgent' };
-const WAIT_MS_MAX = 20_000;
+const WAIT_MS_MAX = 45_000;
 
 export class FakeCloud {
   readonly #certificate: TestCertificate;
@@ -96,7 +96,11 @@ export class FakeCloud {
     const answer = new Promise<{ status: number; payload: unknown }>((resolve) => this.#calls.set(rid, resolve));
     const body = payload === undefined ? '' : JSON.stringify(payload);
     if (!this.#gateway?.method(IDENTITY, { name, rid, body })) throw new Error('not connected');
-    return answer;
+    let got: { status: number; payload: unknown } | undefined;
+    void answer.then((value) => {
+      got = value;
+    });
+    return until(`an answer to ${name}`, () => got);
   }
 
   #host(): GatewayHost {
