@@ -7,6 +7,8 @@ import { startCloud } from './start-cloud.ts';
 await runMain(async () => {
   const config = loadCloudConfig(process.env);
   const logger = createLogger({ module: 'cloud', level: config.logLevel });
-  const cloud = await startCloud(config, systemClock, logger);
-  onShutdown(() => cloud.stop(), { logger });
+  const starting = startCloud(config, systemClock, logger);
+  // Before the start has ended: a signal in between ends it in order, too.
+  onShutdown(async () => (await starting).stop(), { logger });
+  await starting;
 });
