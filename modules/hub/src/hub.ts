@@ -315,6 +315,7 @@ export class Hub {
       links: this.#links,
       clock,
       logger,
+      isCloudReachable: () => this.#links.get(this.#ownId)?.isConnected === true,
       reportSpacingMs: config.reportSpacingSecs * 1000,
       onDesired: (clientId, patch, version) => {
         if (clientId === this.#ownId) this.#twin.desiredChanged();

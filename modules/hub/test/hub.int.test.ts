@@ -23,8 +23,8 @@ beforeEach(async () => {
       'FROM /messages/modules/sender/outputs/hot WHERE level > 3 INTO BrokeredEndpoint("/modules/receiver/inputs/alarm")',
   });
   await bench.startHub();
-});
-afterEach(() => bench.stop());
+}, 20_000);
+afterEach(() => bench.stop(), 20_000);
 
 test("telemetry and outputs go up in their sender's name with all properties, and across to the input", async () => {
   const sender = await bench.openModule('sender');
@@ -160,6 +160,7 @@ test('after a hub restart offline, modules connect, call twins and take methods 
   await client.getTwin();
   await until(() => bench.cloud.gateway.connection({ deviceId: DEVICE, moduleId: 'm1' }) !== undefined, 'link');
   await bench.cloud.down();
+  await client.close();
   await bench.stopHub();
   await bench.startHub();
   // A new process of the same module: authenticated from the stored identities.
@@ -174,6 +175,7 @@ test("the hub reports its version, its routes' state and its clients; a bad set 
   const client = await bench.openModule('m1');
   const reported = () => bench.cloud.twin(OWN).reported as unknown as Reported;
   await until(() => reported().clients?.[`${DEVICE}/m1`]?.status === 'Connected', 'connected');
+  await until(() => reported().lastDesiredVersion === 1, 'the routes are reported');
   expect(reported()).toMatchObject({
     schemaVersion: '1.0',
     lastDesiredVersion: 1,

@@ -26,6 +26,8 @@ export interface TwinRelayOptions {
   readonly logger: Logger;
   /** Least time between two reported patches of one client to the cloud. */
   readonly reportSpacingMs: number;
+  /** The hub's own connection stands: others can be expected to come up soon. */
+  readonly isCloudReachable: () => boolean;
   /** A desired patch for a client; body without `$version`. */
   readonly onDesired: (clientId: string, patch: JsonObject, version: number) => void;
   /** A client reported: the patch as it came. */
@@ -34,6 +36,8 @@ export interface TwinRelayOptions {
 
 /** The cloud refused a patch this often while the connection was good: it will not take it. */
 const REFUSALS_MAX = 3;
+/** How long a twin GET waits for the client's connection to the cloud. */
+const TWIN_WAIT_MS = 10_000;
 const REFUSED_RETRY_MS = 5_000;
 const BAD_REQUEST = { status: 400, errorCode: 400_004 };
 const PRECONDITION_FAILED = { status: 412, errorCode: 412_001 };
@@ -63,8 +67,10 @@ export class TwinRelay {
 
   /** The cloud's twin when it answers, else the stored copy. */
   async get(clientId: string): Promise<TwinProperties> {
-    const link = this.#o.links.get(clientId);
-    if (link?.isConnected) {
+    const link = this.#o.links.want(clientId);
+    // A client that has just connected is worth a wait: its own connection to the cloud is being opened.
+    const isWorthWaiting = this.#o.isCloudReachable() || !this.#o.store.get(clientId).synced;
+    if (link && (await link.whenConnected(isWorthWaiting ? TWIN_WAIT_MS : 0))) {
       try {
         await this.pull(link);
       } catch (error) {

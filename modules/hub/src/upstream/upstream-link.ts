@@ -59,6 +59,7 @@ export class UpstreamLink {
   #connection: CloudConnection | undefined;
   #ended: PromiseWithResolvers<unknown> = Promise.withResolvers();
   #inFlight = new Set<Promise<unknown>>();
+  readonly #waiting = new Set<() => void>();
   #receive = false;
   #renewing = false;
   #lastAckAtMs: number;
@@ -132,6 +133,21 @@ export class UpstreamLink {
     this.#nudge = new AbortController();
   }
 
+  /** true as soon as there is a connection, false when there is none after `timeoutMs`. */
+  async whenConnected(timeoutMs: number): Promise<boolean> {
+    if (this.isConnected) return true;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const timer = setTimeout(() => resolve(false), timeoutMs);
+    const up = () => resolve(true);
+    this.#waiting.add(up);
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      this.#waiting.delete(up);
+    }
+  }
+
   async stop(): Promise<void> {
     this.#stopped.abort();
     this.#nudge.abort();
@@ -196,6 +212,7 @@ export class UpstreamLink {
       this.#connection = connection;
       this.#renewing = false;
       this.#lastAckAtMs = clock.monotonicMs();
+      for (const up of this.#waiting) up();
       events.connected(this);
       const renewal = new AbortController();
       const renewAfterMs = (timing.tokenLifeSecs - timing.tokenRenewBeforeSecs) * 1000;
