@@ -3,7 +3,7 @@
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { listen } from '@wayside/kit';
-import { parseSasToken, type ProvisionRequest, sasResourceCovers, verifySasSignature } from '@wayside/protocol';
+import { type ProvisionRequest, parseSasToken, sasResourceCovers, verifySasSignature } from '@wayside/protocol';
 import { issueLeaf, newKeyPem, selfSignedCa } from '../src/certificates/x509.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -71,7 +71,10 @@ export class CloudDouble {
     const keyPem = await newKeyPem();
     this.caPem = await selfSignedCa({ keyPem, commonName: 'Cloud CA', notBefore, notAfter });
     const names = [{ type: 'dns' as const, value: 'localhost' }];
-    const leaf = await issueLeaf({ certPem: this.caPem, keyPem }, { commonName: 'localhost', names, use: 'server', notBefore, notAfter });
+    const leaf = await issueLeaf(
+      { certPem: this.caPem, keyPem },
+      { commonName: 'localhost', names, use: 'server', notBefore, notAfter },
+    );
     this.#keyPem = leaf.keyPem;
     this.#certPem = leaf.certPem + this.caPem;
   }
@@ -80,7 +83,8 @@ export class CloudDouble {
     if (method === 'POST' && url.pathname === '/api/v1/provision') return this.#provision(body as ProvisionRequest);
     const match = /^\/devices\/([^/]+)\/modules(?:\/([^/]+))?$/.exec(url.pathname);
     if (match === null) return [404, { Message: 'no such path' }];
-    if (!this.#isAuthorized(String(headers.authorization))) return [401, { Message: 'ErrorCode:IotHubUnauthorizedAccess' }];
+    if (!this.#isAuthorized(String(headers.authorization)))
+      return [401, { Message: 'ErrorCode:IotHubUnauthorizedAccess' }];
     if (url.searchParams.get('api-version') !== '2017-11-08-preview') return [400, { Message: 'api-version' }];
     const moduleId = match[2] === undefined ? undefined : decodeURIComponent(match[2]);
     if (moduleId === undefined) return [200, [...this.modules.values()]];
@@ -90,7 +94,8 @@ export class CloudDouble {
   #module(method: string, moduleId: string, ifMatch: unknown, body: Partial<CloudModuleRow>): [number, unknown?] {
     const row = this.modules.get(moduleId);
     if (method === 'GET') return row === undefined ? [404, { Message: 'no module' }] : [200, row];
-    if (method === 'DELETE') return this.modules.delete(moduleId) && ifMatch === '*' ? [204] : [404, { Message: 'no module' }];
+    if (method === 'DELETE')
+      return this.modules.delete(moduleId) && ifMatch === '*' ? [204] : [404, { Message: 'no module' }];
     if (row !== undefined && ifMatch !== '*') return [409, { Message: 'module exists' }];
     const next: CloudModuleRow = {
       moduleId,
@@ -114,7 +119,8 @@ export class CloudDouble {
     this.registrations.push(request);
     const refused = (code: string, message: string): [number, unknown] => [403, { error: { code, message } }];
     if (request.registrationKey !== this.registrationKey) return refused('CLOUD_REGISTRATION_KEY_WRONG', 'wrong key');
-    if (this.#usedNonce !== undefined && this.#usedNonce !== request.nonce) return refused('CLOUD_REGISTRATION_KEY_USED', 'the key was used');
+    if (this.#usedNonce !== undefined && this.#usedNonce !== request.nonce)
+      return refused('CLOUD_REGISTRATION_KEY_USED', 'the key was used');
     this.#usedNonce = request.nonce;
     return [
       200,

@@ -1,7 +1,7 @@
 // A daemon as its own process over a directory of its own, and an HTTP client for its sockets.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -44,7 +44,11 @@ function parse(bytes: Buffer): unknown {
 }
 
 /** Waits until the condition gives something; a condition that throws is not met yet. */
-export async function until<T>(what: string, condition: () => Promise<T | undefined | false>, limitMs = 30_000): Promise<T> {
+export async function until<T>(
+  what: string,
+  condition: () => Promise<T | undefined | false>,
+  limitMs = 30_000,
+): Promise<T> {
   const endMs = Date.now() + limitMs;
   let last: unknown;
   while (Date.now() < endMs) {
@@ -84,6 +88,10 @@ export class DaemonProcess {
 
   configure(toml: string): Promise<void> {
     return writeFile(join(this.directory, 'etc', 'config.toml'), toml, { mode: 0o600 });
+  }
+
+  configuration(): Promise<string> {
+    return readFile(join(this.directory, 'etc', 'config.toml'), 'utf8');
   }
 
   file(name: string, text: string): Promise<void> {

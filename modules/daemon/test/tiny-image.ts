@@ -9,13 +9,20 @@ import type Docker from 'dockerode';
 const PROGRAMS: { [path: string]: string } = { '/bin/sh': '/bin/sh', '/bin/sleep': '/bin/sleep' };
 
 /** Builds `reference`; the label makes it removable with everything else of the test. */
-export async function buildTinyImage(docker: Docker, reference: string, labels: { [name: string]: string }): Promise<void> {
+export async function buildTinyImage(
+  docker: Docker,
+  reference: string,
+  labels: { [name: string]: string },
+): Promise<void> {
   const context = await mkdtemp(join(tmpdir(), 'wayside-image-'));
   try {
     for (const [target, source] of [...Object.entries(PROGRAMS), ['/bin/node', process.execPath] as const]) {
       await copyProgram(join(context, 'root'), target, await realpath(source));
     }
-    await writeFile(join(context, 'Dockerfile'), 'FROM scratch\nCOPY root/ /\nENTRYPOINT ["/bin/sh", "-c"]\nCMD ["echo ready; exec sleep 1000"]\n');
+    await writeFile(
+      join(context, 'Dockerfile'),
+      'FROM scratch\nCOPY root/ /\nSTOPSIGNAL SIGKILL\nENTRYPOINT ["/bin/sh", "-c"]\nCMD ["echo ready; exec sleep 1000"]\n',
+    );
     const stream = await docker.buildImage({ context, src: ['Dockerfile', 'root'] }, { t: reference, labels });
     await new Promise<void>((resolve, reject) => {
       docker.modem.followProgress(stream, (error: Error | null, lines: { error?: string }[]) => {

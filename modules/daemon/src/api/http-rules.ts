@@ -71,7 +71,8 @@ const requireApiVersion: RequestHandler = (request, _response, next) => {
 function errorAnswer(log: Logger): ErrorRequestHandler {
   return (error, request, response, _next) => {
     const status = statusOf(error);
-    const message = describeError(error);
+    // The refusal of the original is this one word; all others tell what, code and cause.
+    const message = isEdgeError(error, 'DAEMON_FORBIDDEN') ? error.message : describeError(error);
     if (status >= 500)
       log.error('Request failed', {
         method: request.method,

@@ -140,18 +140,30 @@ export class ModuleIdentities {
     if (this.#known.delete(moduleId)) await this.#save();
   }
 
-  /** Takes over what the cloud lists. Keys that the cloud shows and that are not ours will be registered again. */
+  /** Takes over what the cloud lists. Modules whose keys the cloud lost or changed are registered again, beside the answer. */
   async #adopt(listed: CloudModule[]): Promise<void> {
     const before = JSON.stringify([...this.#known.values()]);
+    const lost: string[] = [];
     const next = listed.map((module): KnownModule => {
-      const cached = this.#known.get(module.moduleId);
-      const same = cached?.generationId === module.generationId && cached.registered && this.#keysFit(module);
       const { moduleId, managedBy, generationId } = module;
-      return { moduleId, managedBy, generationId, registered: same };
+      const cached = this.#known.get(moduleId);
+      const registered = cached?.generationId === generationId && cached.registered && this.#keysFit(module);
+      if (cached?.registered && !registered) lost.push(moduleId);
+      return { moduleId, managedBy, generationId, registered };
     });
     this.#known.clear();
     for (const module of next) this.#known.set(module.moduleId, module);
     if (JSON.stringify(next) !== before) await this.#save();
+    for (const moduleId of lost) void this.#heal(moduleId);
+  }
+
+  async #heal(moduleId: string): Promise<void> {
+    try {
+      await this.ensure(moduleId);
+      this.#o.log.warn('Keys of a module were changed in the cloud and are registered again', { moduleId });
+    } catch (error) {
+      this.#o.log.warn('Keys of a module could not be registered again', { moduleId, reason: describeError(error) });
+    }
   }
 
   #keysFit({ moduleId, generationId, primaryKey }: CloudModule): boolean {

@@ -46,11 +46,11 @@ describe('planAgent()', () => {
       const step = planAgent(facts({ container: undefined, tries, lastTryMs: 1_000_000 }));
       return step.kind === 'wait' ? step.untilMs - 1_000_000 : 0;
     };
-    expect([0, 1, 2, 3, 4, 5, 50].map(waitAfter)).toEqual([0, 5000, 10000, 20000, 40000, 60000, AGENT_RETRY_MAX_MS]);
+    expect([0, 1, 2, 3, 4, 5, 50].map(waitAfter)).toEqual([0, 2000, 4000, 8000, 16000, 32000, AGENT_RETRY_MAX_MS]);
   });
 
   test('acts when the pause is over', () => {
-    const step = planAgent(facts({ container: undefined, tries: 1, lastTryMs: 1_000_000 - 5000 }));
+    const step = planAgent(facts({ container: undefined, tries: 1, lastTryMs: 1_000_000 - 2000 }));
     expect(step).toEqual({ kind: 'act', action: 'create', why: 'the container is missing' });
   });
 

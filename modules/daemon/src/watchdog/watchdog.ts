@@ -25,9 +25,9 @@ const EVENTS_RETRY_MS = 5_000;
 const EVENTS_OF_INTEREST = new Set(['die', 'destroy', 'stop', 'pause', 'health_status: unhealthy']);
 
 export interface WatchdogOptions {
-  modules: Modules;
-  identities: ModuleIdentities;
-  engine: ContainerEngine;
+  modules: Pick<Modules, 'labels' | 'find' | 'replace' | 'start' | 'restart'>;
+  identities: Pick<ModuleIdentities, 'ensure'>;
+  engine: Pick<ContainerEngine, 'image' | 'watch'>;
   spec: AgentSpec;
   facts: NodeFacts;
   retriesMax: number | 'infinite';
