@@ -1,8 +1,11 @@
 // The unmodified azure-iot-device SDK against the hub: telemetry, twins, methods, sessions, credentials (cloud.md 3.6).
 
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type { TelemetryMessage } from '../src/platform.ts';
 import { type AnyClient, failureOf, type HubUnderTest, Message, sas, startHub, until } from './hub-under-test.ts';
+
+/** The suite shares its machine with others. */
+jest.setTimeout(60_000);
 
 let hub: HubUnderTest;
 beforeAll(async () => {
@@ -192,7 +195,7 @@ describe('direct methods', () => {
     expect(
       (await hub.request({ method: 'POST', path, body: { ...ping, payload: 'x'.repeat(128 * 1024) } })).status,
     ).toBe(400);
-  }, 20_000);
+  });
 
   test('a connect timeout waits for the device', async () => {
     await makeDevice('me3');
@@ -228,7 +231,7 @@ describe('sessions', () => {
       ).toMatchObject({ status: 200 });
       await client.close();
     }
-  }, 60_000);
+  });
 
   test('the second client of one identity takes over, and the loser clears nothing', async () => {
     const key = await makeDevice('s2');
@@ -249,7 +252,7 @@ describe('sessions', () => {
     expect((await hub.platform.getDevice('s2'))?.connected).toBe(true);
     stop();
     expect(events.every((connected) => connected)).toBe(true);
-  }, 20_000);
+  });
 });
 
 describe('credentials', () => {
@@ -286,7 +289,7 @@ describe('credentials', () => {
       () => hub.platform.gateway.connections().every((info) => info.identity.deviceId !== 'c4'),
       'none comes back',
     );
-  }, 20_000);
+  });
 
   test('REST: no token, expired, foreign host, wrong signature, missing right', async () => {
     const key = await makeDevice('c5');

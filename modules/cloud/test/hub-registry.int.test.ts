@@ -1,9 +1,12 @@
 // The unmodified azure-iothub Registry against the hub: devices, modules, bulk, twins, queries, deployments, statistics (cloud.md 2.11).
 
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type { ModulesContent } from '@wayside/protocol';
 import { failureOf, type HubUnderTest, startHub } from './hub-under-test.ts';
+
+/** The suite shares its machine with others. */
+jest.setTimeout(60_000);
 
 let hub: HubUnderTest;
 beforeAll(async () => {

@@ -23,7 +23,7 @@ export const { Mqtt, MqttWs } = iotDeviceMqtt;
 export type AnyClient = InstanceType<typeof Client> | InstanceType<typeof ModuleClient>;
 
 const HOST = 'localhost';
-const WAIT_MS = 10_000;
+const WAIT_MS = 30_000;
 
 export interface HubUnderTest {
   platform: HubPlatform;

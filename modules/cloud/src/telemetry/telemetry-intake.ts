@@ -91,9 +91,9 @@ export class TelemetryIntake {
   }
 
   private async commit(batch: Waiting[]): Promise<void> {
-    let stored: TelemetryMessage[];
+    let written: (TelemetryMessage | undefined)[];
     try {
-      stored = await writeMessages(
+      written = await writeMessages(
         this.parts.db,
         batch.map((waiting) => waiting.message),
       );
@@ -101,10 +101,20 @@ export class TelemetryIntake {
       for (const waiting of batch) waiting.reject(error);
       return;
     }
-    for (const [index, waiting] of batch.entries()) waiting.resolve(stored[index]!.seq);
+    for (const [index, waiting] of batch.entries()) {
+      const stored = written[index];
+      if (stored) waiting.resolve(stored.seq);
+      else waiting.reject(senderGone(waiting.message));
+    }
+    const stored = written.filter((message) => message !== undefined);
     this.parts.stored(new Set(stored.map((message) => message.deviceId)));
     for (const message of stored) this.parts.bus.emit('telemetry', message);
   }
+}
+
+function senderGone({ deviceId, moduleId }: NewMessage): Error {
+  const name = moduleId === '' ? deviceId : `${deviceId}/${moduleId}`;
+  return refusal('CLOUD_DEVICE_NOT_FOUND', `Cannot take a message of "${name}": it is no longer in the registry`);
 }
 
 function toNewMessage(incoming: IncomingMessage, nowMs: number): NewMessage {

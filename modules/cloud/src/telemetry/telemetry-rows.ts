@@ -21,8 +21,43 @@ export interface NewMessage {
 /** Rows of one INSERT: seven values each, far below SQLite's 32766 parameters. */
 const INSERT_ROWS_MAX = 200;
 
-/** Writes the batch, the newest per kind and the senders' activity in one commit; the answer is in the order of `messages`. */
-export async function writeMessages(db: Db, messages: NewMessage[]): Promise<TelemetryMessage[]> {
+/**
+ * Writes the batch, the newest per kind and the senders' activity in one commit. The answer is in the order of `messages`;
+ * undefined for one whose sender is no longer in the registry: nothing of it may show up under a device made anew.
+ */
+export async function writeMessages(db: Db, messages: NewMessage[]): Promise<(TelemetryMessage | undefined)[]> {
+  return await db.transaction().execute(async (trx) => {
+    const known = await touchSenders(trx, messages);
+    const kept = messages.filter((message) => known.has(senderOf(message)));
+    const stored: StoredRow[] = [];
+    for (let from = 0; from < kept.length; from += INSERT_ROWS_MAX) {
+      stored.push(...(await insertPart(trx, kept.slice(from, from + INSERT_ROWS_MAX))));
+    }
+    await writeNewest(trx, stored);
+    let next = 0;
+    return messages.map((message) => (known.has(senderOf(message)) ? toMessage(stored[next++]!) : undefined));
+  });
+}
+
+type StoredRow = Selectable<LastMessageTable>;
+
+/** Records the senders' activity; the answer is who of them is in the registry. */
+async function touchSenders(trx: Db, messages: NewMessage[]): Promise<Set<string>> {
+  const newest = new Map(messages.map((message) => [senderOf(message), message]));
+  const known = new Set<string>();
+  for (const [sender, message] of newest) {
+    const { numUpdatedRows } = await trx
+      .updateTable('identity')
+      .set({ last_activity_ms: message.enqueuedAtMs })
+      .where('device_id', '=', message.deviceId)
+      .where('module_id', '=', message.moduleId)
+      .executeTakeFirstOrThrow();
+    if (numUpdatedRows > 0n) known.add(sender);
+  }
+  return known;
+}
+
+async function insertPart(trx: Db, messages: NewMessage[]): Promise<StoredRow[]> {
   const rows = messages.map((message) => ({
     device_id: message.deviceId,
     module_id: message.moduleId,
@@ -32,23 +67,14 @@ export async function writeMessages(db: Db, messages: NewMessage[]): Promise<Tel
     app: message.app,
     body: message.body,
   }));
-  return await db.transaction().execute(async (trx) => {
-    const stored: ((typeof rows)[number] & { seq: number })[] = [];
-    for (let from = 0; from < rows.length; from += INSERT_ROWS_MAX) {
-      const part = rows.slice(from, from + INSERT_ROWS_MAX);
-      const result = await trx.insertInto('telemetry').values(part).executeTakeFirstOrThrow();
-      // One INSERT numbers its rows one after the other (AUTOINCREMENT, one writer); its id is that of the last row.
-      const lastSeq = Number(result.insertId);
-      for (const [index, row] of part.entries()) stored.push({ ...row, seq: lastSeq - part.length + 1 + index });
-    }
-    await writeNewest(trx, stored);
-    return stored.map(toMessage);
-  });
+  const { insertId } = await trx.insertInto('telemetry').values(rows).executeTakeFirstOrThrow();
+  // One INSERT numbers its rows one after the other (AUTOINCREMENT, one writer); its id is that of the last row.
+  const firstSeq = Number(insertId) - rows.length + 1;
+  return rows.map((row, index) => ({ ...row, seq: firstSeq + index }));
 }
 
-async function writeNewest(trx: Db, stored: Selectable<LastMessageTable>[]): Promise<void> {
+async function writeNewest(trx: Db, stored: StoredRow[]): Promise<void> {
   const newest = new Map(stored.map((row) => [JSON.stringify([row.device_id, row.module_id, row.message_type]), row]));
-  const active = new Map(stored.map((row) => [JSON.stringify([row.device_id, row.module_id]), row]));
   for (const row of newest.values()) {
     const { seq, enqueued_ms, system, app, body } = row;
     await trx
@@ -61,14 +87,10 @@ async function writeNewest(trx: Db, stored: Selectable<LastMessageTable>[]): Pro
       )
       .execute();
   }
-  for (const row of active.values()) {
-    await trx
-      .updateTable('identity')
-      .set({ last_activity_ms: row.enqueued_ms })
-      .where('device_id', '=', row.device_id)
-      .where('module_id', '=', row.module_id)
-      .execute();
-  }
+}
+
+function senderOf(message: NewMessage): string {
+  return JSON.stringify([message.deviceId, message.moduleId]);
 }
 
 export interface HistoryFilter {

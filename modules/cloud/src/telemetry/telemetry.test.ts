@@ -3,6 +3,7 @@
 import { Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createLogger, FakeClock } from '@wayside/kit';
+import { deleteIdentityRows, insertDevice } from '../identity/identity-rows.ts';
 import { PlatformBus } from '../platform-events.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Db } from '../store/tables.ts';
@@ -27,6 +28,7 @@ beforeEach(async () => {
       for (const deviceId of deviceIds) stored.add(deviceId);
     },
   });
+  for (const deviceId of ['a', 'b']) await insertDevice(db, deviceId, {}, clock.nowMs());
 });
 afterEach(() => db.destroy());
 
@@ -71,6 +73,21 @@ describe('TelemetryIntake', () => {
     expect(() => intake.add(message('a', 'x'.repeat(MESSAGE_BYTES_MAX - 1), { k: 'v' }))).toThrow(
       expect.objectContaining({ code: 'CLOUD_TELEMETRY_INVALID' }),
     );
+  });
+
+  test('a message of a device that was deleted meanwhile is refused and leaves no trace', async () => {
+    const seen: string[] = [];
+    bus.on('telemetry', (m) => seen.push(m.deviceId));
+    const results = ['a', 'b', 'a'].map((deviceId) => intake.add(message(deviceId, 'late', { messageType: 'health' })));
+    await db.transaction().execute((trx) => deleteIdentityRows(trx, 'a', ''));
+    const outcome = await Promise.allSettled(results);
+    expect(outcome.map((result) => (result.status === 'fulfilled' ? result.value : result.reason.code))).toEqual([
+      ...['CLOUD_DEVICE_NOT_FOUND', 1, 'CLOUD_DEVICE_NOT_FOUND'],
+    ]);
+    await insertDevice(db, 'a', {}, clock.nowMs());
+    expect(await readNewest(db, 'a', '', 'health')).toBeUndefined();
+    expect(await readHistory(db, 'a', { limit: 9 })).toEqual([]);
+    expect(seen).toEqual(['b']);
   });
 
   test('a store that fails fails the senders of that batch', async () => {
