@@ -85,6 +85,18 @@ describe('telemetry', () => {
     expect((await hub.platform.listModules('t1'))[0]).toMatchObject({ connected: true });
   });
 
+  test('256 KiB is taken, a byte more is refused, an empty body is a message', async () => {
+    await makeDevice('t4');
+    const client = await hub.open('t4');
+    await client.sendEvent(new Message(Buffer.alloc(256 * 1024, 1)));
+    await client.sendEvent(new Message(''));
+    expect((await failureOf(client.sendEvent(new Message(Buffer.alloc(256 * 1024 + 1))))).name).toBe(
+      'MessageTooLargeError',
+    );
+    const lengths = (await hub.platform.queryTelemetry('t4', { limit: 9 })).map((message) => message.body.length);
+    expect(lengths).toEqual([256 * 1024, 0]);
+  });
+
   test('over HTTPS in the own name only', async () => {
     const key = await makeDevice('t2');
     await makeDevice('t3');
@@ -231,6 +243,35 @@ describe('sessions', () => {
       ).toMatchObject({ status: 200 });
       await client.close();
     }
+  });
+
+  test('over a renewal of its token a client keeps sending, and gets patches and methods afterwards', async () => {
+    await makeDevice('s3');
+    const epochs = new Set<number>();
+    const epoch = () => hub.platform.gateway.connection({ deviceId: 's3' })?.epoch;
+    const client = await hub.open('s3', undefined, {
+      tokenRenewal: { tokenValidTimeInSeconds: 14, tokenRenewalMarginInSeconds: 11 },
+    });
+    const twin = await twinOf(client);
+    const patches: Record<string, unknown>[] = [];
+    twin.on('properties.desired', (patch) => patches.push(patch));
+    onMethod(client, (_, response) => response.send(200));
+    await hub.platform.invokeMethod('s3', undefined, { methodName: 'ping' });
+    let sent = 0;
+    // Two renewals, with messages all the time: the SDK reconnects and subscribes to nothing again.
+    await until(async () => {
+      await client.sendEvent(new Message(`${sent}`));
+      sent += 1;
+      const now = epoch();
+      if (now !== undefined) epochs.add(now);
+      return epochs.size >= 3;
+    }, 'two renewals');
+    const history = await hub.platform.queryTelemetry('s3', { afterSeq: 0, limit: 10_000 });
+    const texts = new Set(history.map((message) => Buffer.from(message.body).toString()));
+    expect(texts.size).toBe(sent);
+    const { desiredVersion } = await hub.platform.patchTwin('s3', undefined, { desired: { renewed: true } });
+    await until(() => patches.some((patch) => patch.$version === desiredVersion), 'the desired patch');
+    expect(await hub.platform.invokeMethod('s3', undefined, { methodName: 'ping' })).toMatchObject({ status: 200 });
   });
 
   test('the second client of one identity takes over, and the loser clears nothing', async () => {

@@ -111,7 +111,8 @@ export async function startHub(options: { clock?: Clock } = {}): Promise<HubUnde
       const { registry } = running.platform;
       const identity = moduleId ? await registry.getModule(deviceId, moduleId) : await registry.getDevice(deviceId);
       const client = await hub.client({ deviceId, ...(moduleId ? { moduleId } : {}), key: identity?.primaryKey ?? '' });
-      if (clientOptions) await client.setOptions(clientOptions);
+      // Options replace each other as a whole.
+      if (clientOptions) await client.setOptions({ ca, ...clientOptions });
       await client.open();
       return client;
     },
