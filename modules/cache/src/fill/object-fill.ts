@@ -231,6 +231,7 @@ export class ObjectFill implements ObjectWork {
     this.#abandonTimer = null;
     if (this.#isRetaining) {
       this.#isRetaining = false;
+      this.#object.noteWritten();
       this.#object.drive.markDirty(this.#object);
       this.#object.release();
     }

@@ -119,6 +119,16 @@ export class CacheObject {
     this.#fileTimeMs = null;
   }
 
+  /** All our writes are done: from here on every change of the file's times is somebody else's. */
+  noteWritten(): void {
+    if (this.#fd >= 0) this.#fileTimeMs = this.#readFileTime();
+  }
+
+  #readFileTime(): number {
+    const { mtimeMs, ctimeMs } = fstatSync(this.#fd);
+    return mtimeMs + ctimeMs;
+  }
+
   /**
    * Looks whether somebody else changed the file since we last looked; if so, every chunk is checked again before it is served.
    * Costs an fstat every TAMPER_CHECK_INTERVAL_MS at most.
@@ -127,8 +137,7 @@ export class CacheObject {
     if (this.#fd < 0 || nowMs - this.#checkedAtMs < TAMPER_CHECK_INTERVAL_MS) return;
     this.#checkedAtMs = nowMs;
     if (this.work?.isActive) return;
-    const { mtimeMs, ctimeMs } = fstatSync(this.#fd);
-    const fileTimeMs = mtimeMs + ctimeMs;
+    const fileTimeMs = this.#readFileTime();
     if (this.#fileTimeMs !== null && this.#fileTimeMs !== fileTimeMs) {
       this.#verified.fill(0);
       this.hotBody = null;
