@@ -517,11 +517,15 @@ describe('edgeAgent', () => {
     TEST_MS_MAX,
   );
 
-  test('a bad configuration names every problem and exits 153', async () => {
-    const broken = startAgent({ IOTEDGE_DEVICEID: '', WAYSIDE_UPSTREAM_MQTT_PORT: '99999', MaxRestartCount: 'many' });
-    const code = await until('the exit', () => broken.child.exitCode ?? undefined);
-    expect(code).toBe(153);
-    for (const name of ['deviceId', 'WAYSIDE_UPSTREAM_MQTT_PORT', 'MaxRestartCount'])
-      expect(broken.output).toContain(name);
-  });
+  test(
+    'a bad configuration names every problem and exits 153',
+    async () => {
+      const broken = startAgent({ IOTEDGE_DEVICEID: '', WAYSIDE_UPSTREAM_MQTT_PORT: '99999', MaxRestartCount: 'many' });
+      const code = await until('the exit', () => broken.child.exitCode ?? undefined);
+      expect(code).toBe(153);
+      for (const name of ['deviceId', 'WAYSIDE_UPSTREAM_MQTT_PORT', 'MaxRestartCount'])
+        expect(broken.output).toContain(name);
+    },
+    TEST_MS_MAX,
+  );
 });
