@@ -177,7 +177,7 @@ export const topicOf = {
   },
 };
 
-/** `k=v&k=v`, percent-encoded on both sides; decode first, then test `$.`. A key without `=` gets ''. A trailing '/' is cut. Throws RangeError on bad encoding. */
+/** `k=v&k=v`, percent-encoded on both sides; decode first, then test `$.`. A key without `=` gets ''. A trailing '/' is cut; unknown `$.` keys are dropped, they are no client's to set. Throws RangeError on bad encoding. */
 export function parsePropertyBag(bag: string): MessageProperties {
   // Keys are a client's: without a prototype `__proto__` is a key like any other.
   const system: { [name: string]: string } = Object.create(null);
