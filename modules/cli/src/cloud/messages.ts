@@ -71,5 +71,5 @@ export function messageLine(message: TelemetryMessage): string {
 }
 
 export function eventLine(event: TimelineEvent): string {
-  return `${event.atUtc} ${event.kind} ${event.subject}: ${event.text}`;
+  return `${event.atUtc} ${event.kind}${event.subject === '' ? '' : ` ${event.subject}`}: ${event.text}`;
 }

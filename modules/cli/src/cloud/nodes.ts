@@ -98,7 +98,7 @@ export async function showNode(io: Io, client: CloudClient, name: string, option
 export function nodeText(node: CacheNode): string {
   return alignedTable([
     ['name', node.name],
-    ['state', `${node.state}: ${node.stateText}`],
+    ['state', node.stateText === node.state ? node.state : `${node.state}: ${node.stateText}`],
     ...node.reasons.map((r) => [
       'reason',
       `${r.code}: ${r.text}${r.sinceUtc === null ? '' : ` (since ${r.sinceUtc})`}`,

@@ -30,7 +30,7 @@ function head(m: NodeMonitor, nowMs: number, style: (state: string) => string): 
     d.handledVersion === d.desiredVersion
       ? `version ${d.desiredVersion}`
       : `version ${d.desiredVersion}, node is at ${d.handledVersion}`;
-  return `${m.name}  ${style(m.state)}${m.stateText === '' ? '' : `  ${m.stateText}`}\n${reasons.join('')}${alignedTable(
+  return `${m.name}  ${style(m.state)}${m.stateText === '' || m.stateText === m.state ? '' : `  ${m.stateText}`}\n${reasons.join('')}${alignedTable(
     [
       ['deployment', `${rollout}, status ${d.code}${d.description === '' ? '' : `: ${d.description}`}`],
       ['cloud link', link],
