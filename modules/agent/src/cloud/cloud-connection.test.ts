@@ -34,7 +34,9 @@ class Hub {
       },
       report: async () => undefined,
       send: async () => undefined,
-      close: async () => void (this.closed += 1),
+      close: async () => {
+        this.closed += 1;
+      },
     };
   }
 

@@ -14,7 +14,6 @@ import {
   type Desired,
   type DesiredModule,
   type Facts,
-  NO_HISTORY,
   type ObservedModule,
   type Plan,
   type PlanSettings,
@@ -22,7 +21,8 @@ import {
   stepKey,
 } from '../plan/model.ts';
 import { neededImages, plan } from '../plan/plan.ts';
-import type { LastDesired, ModuleSnapshot, Snapshot } from '../report/snapshot.ts';
+import { buildSnapshot } from '../report/build-snapshot.ts';
+import type { LastDesired, Snapshot } from '../report/snapshot.ts';
 import { deploymentStatus } from './deployment-status.ts';
 import { EXECUTORS, type StepPorts } from './executors.ts';
 import type { ImagePulls } from './image-pulls.ts';
@@ -288,34 +288,15 @@ export class Reconciler {
 
   #publish(next: Plan | undefined, observed: ReadonlyMap<string, ObservedModule>): void {
     const { clock, memory, onSnapshot } = this.#options;
-    const wanted = new Map<string, DesiredModule>();
-    const applied = this.#applied?.desired;
-    for (const module of applied ? [applied.edgeAgent, ...applied.modules] : []) wanted.set(module.name, module);
-    const statuses = next?.statuses ?? unplanned(observed);
-    const modules = statuses.map((status): ModuleSnapshot => {
-      const container = observed.get(status.name);
-      const desired = wanted.get(status.name);
-      const older = memory.lastGood.get(status.name);
-      const running = [desired, older].find((each) => each && container && isSameContainer(each, container));
-      const history = memory.history.get(status.name) ?? NO_HISTORY;
-      return { ...status, desired, observed: container, running, history };
-    });
-    this.#snapshot = {
-      atMs: clock.nowMs(),
-      lastDesired: this.#refused ?? memory.lastDesired,
+    this.#snapshot = buildSnapshot({
+      nowMs: clock.nowMs(),
+      desired: this.#applied?.desired,
       runtime: this.#applied?.parsed.runtime,
-      modules,
-    };
+      lastDesired: this.#refused ?? memory.lastDesired,
+      statuses: next?.statuses,
+      observed,
+      memory,
+    });
     onSnapshot(this.#snapshot);
   }
-}
-
-/** Before a deployment is known the node is told of as it is found. */
-function unplanned(observed: ReadonlyMap<string, ObservedModule>) {
-  return [...observed.values()].map((container) => ({
-    name: container.name,
-    runtimeStatus: container.health === 'unhealthy' ? ('unhealthy' as const) : container.state,
-    statusDescription: '',
-    nextRetryAtMs: null,
-  }));
 }
