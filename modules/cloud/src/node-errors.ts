@@ -38,7 +38,7 @@ export const NODE_ERRORS = {
     action: 'The first password of `admin` is in the file admin-secret of the state directory.',
   },
   CLOUD_LOGIN_LIMITED: {
-    meaning: 'Too many failed logins came from this address.',
+    meaning: 'Too many failed logins as this user came from this address.',
     action: 'Wait the time the answer names.',
   },
   CLOUD_SESSION_INVALID: {

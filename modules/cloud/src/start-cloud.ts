@@ -146,8 +146,8 @@ async function createServices(config: CloudConfig, parts: ServiceParts): Promise
     ...{ db, platform, clock, logger, timeline },
     onNews: (nodeName) => {
       void watch.wake(nodeName);
-      // A node that comes to life need not wait for the next round.
-      if (probes.stateOf(nodeName).verdict !== 'unknown') return;
+      // A node that comes to life need not wait for its first round.
+      if (probes.stateOf(nodeName).last !== null) return;
       void nodes.find(nodeName).then((node) => (node ? probes.probeNow(node, loops) : undefined));
     },
   });

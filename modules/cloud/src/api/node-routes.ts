@@ -171,7 +171,7 @@ function deploymentRoutes(parts: ApiParts): Route[] {
           const texts = problems.map((problem) => `${problem.path}: ${problem.message}`).join('; ');
           throw refusal('CLOUD_MANIFEST_INVALID', `Cannot deploy to ${node.name}: ${texts}`, { problems });
         }
-        const { desiredVersion, modules } = await platform.applyContent(node.name, envelope.modulesContent);
+        const { desiredVersion, modules } = await nodes.deploy(node.name, envelope.modulesContent);
         void watch.wake(node.name);
         return json({ desiredVersion, modules });
       },

@@ -119,6 +119,14 @@ export class NodeRegistry {
     });
   }
 
+  /** Deploys a manifest of the operator's own, all or nothing: CLOUD_MANIFEST_INVALID with every problem. */
+  deploy(name: string, content: ModulesContent): Promise<{ desiredVersion: number; modules: string[] }> {
+    return this.turn.run(async () => {
+      await this.get(name);
+      return this.options.platform.applyContent(name, content);
+    });
+  }
+
   /** Cannot be undone: device, twins, messages, events and figures go with it. */
   remove(name: string): Promise<void> {
     return this.turn.run(async () => {

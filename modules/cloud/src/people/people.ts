@@ -59,14 +59,16 @@ export class People {
   /** `source` = the caller's address. CLOUD_LOGIN_FAILED, CLOUD_LOGIN_LIMITED (details.retryAfterSecs). */
   async login(username: string, password: string, source: string): Promise<{ token: string; expiresAtMs: number }> {
     const nowMs = this.clock.nowMs();
-    const waitMs = this.limit.waitMs(source, nowMs);
-    if (waitMs > 0) throw limited(waitMs, `${LOGIN_FAILURES_MAX} logins from ${source} failed`);
+    // With the name: behind one address translation, guesses at one user do not lock the others out.
+    const guesser = `${source} ${username}`;
+    const waitMs = this.limit.waitMs(guesser, nowMs);
+    if (waitMs > 0) throw limited(waitMs, `${LOGIN_FAILURES_MAX} logins as ${username} from ${source} failed`);
     if (this.checks >= PASSWORD_CHECKS_MAX) throw limited(1000, `${PASSWORD_CHECKS_MAX} logins are being checked`);
-    this.limit.fail(source, nowMs);
+    this.limit.fail(guesser, nowMs);
     if (!(await this.check(username, password))) {
       throw refusal('CLOUD_LOGIN_FAILED', `Cannot log in as "${username}": user name or password is wrong`);
     }
-    this.limit.forgive(source);
+    this.limit.forgive(guesser);
     return this.openSession(username, nowMs);
   }
 
