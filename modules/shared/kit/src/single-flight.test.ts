@@ -45,6 +45,23 @@ test('a failed run rejects its wish and the next one runs', async () => {
   await second;
 });
 
+test('a failed run that nobody waits for is no unhandled rejection', async () => {
+  const unhandled: unknown[] = [];
+  const onUnhandled = (reason: unknown) => unhandled.push(reason);
+  process.on('unhandledRejection', onUnhandled);
+  const { flight, runs } = aFlight();
+  void flight.request('1');
+  await until(() => runs.length === 1);
+  void flight.request('2');
+  runs[0]!.fail(new Error('bad'));
+  await until(() => runs.length === 2);
+  runs[1]!.fail(new Error('worse'));
+  await until(() => !flight.busy);
+  await new Promise(setImmediate);
+  process.off('unhandledRejection', onUnhandled);
+  expect(unhandled).toEqual([]);
+});
+
 test('actions go before the waiting wish, in order, and answer their result', async () => {
   const { flight, runs } = aFlight();
   const order: string[] = [];

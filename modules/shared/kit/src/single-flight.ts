@@ -39,6 +39,8 @@ export class SingleFlight<W> {
   request(value: W, options: { interrupt?: boolean } = {}): Promise<void> {
     if (this.#closed) return Promise.reject(closedError());
     const settled = this.#wish?.settled ?? Promise.withResolvers<void>();
+    // A wish may be made without waiting for it: its failure must not end the process.
+    settled.promise.catch(() => undefined);
     this.#wish = { value, settled };
     if (options.interrupt) this.#current?.abort(new DOMException('A newer wish took over', 'AbortError'));
     this.#pump();
