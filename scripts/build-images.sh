@@ -47,31 +47,54 @@ folders_of() {
     console.log([...seen].join("\n"));' "$@"
 }
 
-# Production packages of a module, as the lock file pins them; kept by the hash of what decides them.
-packages_of() {
-  local module=$1 hash place file root workspaces=()
+# The workspaces whose production packages share one layer: a node pulls that layer once for all its images; the cloud has its own.
+package_set_of() {
+  case $1 in
+    cloud | quickstart-origin) echo "cloud modules/cloud modules/samples/origin" ;;
+    *) echo "edge modules/daemon modules/cli modules/agent modules/hub modules/cache modules/samples/sensor" ;;
+  esac
+}
+
+# packages_image SET WORKSPACE...: the image with the production packages of these workspaces, as the lock file pins them.
+packages_image() {
+  local set=$1 image file workspace place=.wayside/packages/$1 workspaces=()
   shift
-  for root in "$@"; do workspaces+=(-w "$root"); done
-  hash=$(cat package-lock.json "${@/%//package.json}" | sha256sum | cut -c1-16)
-  place=$PWD/.wayside/packages/$module-$hash
-  if [ ! -d "$place" ]; then
-    rm -rf .wayside/packages/"$module"-* "$place.part"
-    mkdir -p "$place.part"
+  image=wayside/packages-$set:$({ echo "$base_id"; cat package-lock.json "${@/%//package.json}"; } | sha256sum | cut -c1-16)
+  if ! docker image inspect "$image" >/dev/null 2>&1; then
+    step "production packages of the $set images" >&2
+    rm -rf "$place"
+    mkdir -p "$place/app"
     while read -r file; do
-      mkdir -p "$place.part/$(dirname "$file")"
-      cp "$file" "$place.part/$file"
+      mkdir -p "$place/app/$(dirname "$file")"
+      cp "$file" "$place/app/$file"
     done < <(ls package.json package-lock.json modules/*/package.json modules/*/*/package.json)
-    (cd "$place.part" && npm install --no-save "${workspaces[@]}" --omit=dev --ignore-scripts --prefer-offline --no-audit --no-fund --loglevel=error >/dev/null)
-    mv "$place.part" "$place"
+    for workspace in "$@"; do workspaces+=(-w "$workspace"); done
+    (cd "$place/app" && npm install --no-save "${workspaces[@]}" --omit=dev --ignore-scripts --prefer-offline --no-audit --no-fund --loglevel=error >/dev/null)
+    # Packages that could not be hoisted keep their place; what is not packages is not for this layer.
+    find "$place/app" -name node_modules -prune -o -type f -print0 | xargs -0 rm
+    printf 'ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nCOPY app/ /app/\nLABEL io.wayside.component=image\n' >"$place/Dockerfile"
+    build "$place" -t "$image" --build-arg BASE_IMAGE="$base" >&2
+    rm -rf "$place"
   fi
-  echo "$place"
+  echo "$image"
+}
+
+# build CONTEXT ARGUMENT...: quiet unless it fails. The classic builder, which every engine has.
+build() {
+  local context=$1 log
+  shift
+  log=$(DOCKER_BUILDKIT=0 docker build "$@" "$context" 2>&1) || fail "docker build failed: $log"
 }
 
 # Text that changes when anything that goes into the image changes. Tests and notes do not.
 source_hash() {
-  { cat deployment/Dockerfile deployment/healthcheck.mjs scripts/install.sh package-lock.json; echo "$base_id"; find "$@" -type f -not -path '*/node_modules/*' -not -name '*.test.ts' -not -path '*/test/*' -not -name '*.md' -print0 | sort -z | xargs -0 sha256sum; } | sha256sum | cut -c1-32
+  { cat scripts/build-images.sh deployment/Dockerfile deployment/healthcheck.mjs scripts/install.sh package-lock.json; echo "$base_id"; find "$@" -type f -not -path '*/node_modules/*' -not -name '*.test.ts' -not -path '*/test/*' -not -name '*.md' -print0 | sort -z | xargs -0 sha256sum; } | sha256sum | cut -c1-32
 }
 
+# One build at a time in a checkout.
+mkdir -p .wayside
+exec 8>.wayside/build.lock
+flock 8
 base=$(bash scripts/base-image.sh)
 base_id=$(docker image inspect -f '{{.Id}}' "$base")
 for module in "${targets[@]}"; do
@@ -83,7 +106,8 @@ for module in "${targets[@]}"; do
     continue
   fi
   step "building $image"
-  packages=$(packages_of "$module" "${roots[@]}")
+  read -r -a set < <(package_set_of "$module")
+  packages=$(packages_image "${set[@]}")
   context=.wayside/context/$module
   rm -rf "$context"
   mkdir -p "$context/app/deployment" "$context/app/scripts"
@@ -93,13 +117,9 @@ for module in "${targets[@]}"; do
   for folder in "${folders[@]}"; do
     mkdir -p "$context/app/$folder"
     tar -C "$folder" --exclude=node_modules --exclude='*.test.ts' --exclude=./test --exclude='*.md' -cf - . | tar -C "$context/app/$folder" -xf -
-    # Packages that could not be hoisted.
-    [ ! -d "$packages/$folder/node_modules" ] || cp -al "$packages/$folder/node_modules" "$context/app/$folder/"
   done
-  cp -al "$packages/node_modules" "$context/app/"
-  DOCKER_BUILDKIT=0 docker build -q --target "$module" -t "$image" -f deployment/Dockerfile \
-    --build-arg BASE_IMAGE="$base" --build-arg VERSION="$version" --build-arg REVISION="$revision" --build-arg SOURCE_HASH="$hash" \
-    "$context" 2>/dev/null >/dev/null || DOCKER_BUILDKIT=0 docker build --target "$module" -t "$image" -f deployment/Dockerfile --build-arg BASE_IMAGE="$base" --build-arg VERSION="$version" --build-arg REVISION="$revision" --build-arg SOURCE_HASH="$hash" "$context"
+  build "$context" --target "$module" -t "$image" -f deployment/Dockerfile --build-arg PACKAGES_IMAGE="$packages" \
+    --build-arg VERSION="$version" --build-arg REVISION="$revision" --build-arg SOURCE_HASH="$hash"
   rm -rf "$context"
 done
 # Nameless images of ours: earlier builds, and the builder's stages of other targets. Those that a container still runs stay.

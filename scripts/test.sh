@@ -18,6 +18,7 @@ check() {
   step "tsc"
   NODE_OPTIONS='' tsc --noEmit -p .
 }
+# shellcheck disable=SC2120
 unit() {
   step "unit tests"
   jest --selectProjects unit --maxWorkers=$WORKERS "$@"
@@ -38,12 +39,14 @@ tools() {
   command -v ip >/dev/null || missing+=(iproute2)
   [ ${#missing[@]} -eq 0 ] || { step "installing ${missing[*]}"; install_packages "${missing[@]}"; }
 }
+# shellcheck disable=SC2120
 integration() {
   tools
   engine_and_images
   step "integration tests"
   jest --selectProjects integration --maxWorkers=$WORKERS "$@"
 }
+# shellcheck disable=SC2120
 e2e() {
   tools
   engine_and_images
