@@ -60,9 +60,10 @@ export const ERRORS = {
     meaning: 'A report could not be handed to edgeHub; its figures go into the next one.',
     action: 'Look at edgeHub when it lasts.',
   },
-  CACHE_REQUEST_INVALID: {
-    meaning: 'A request that cannot be understood: no host, a broken target.',
-    action: 'Nothing: the client is at fault.',
+  CACHE_SUMMARY_REFUSED: {
+    meaning: 'Somebody on another host asked for the summary without the right to see it.',
+    action:
+      'Ask from the node itself, or set IS_SUMMARY_PUBLIC=True and give CUSTOMER_KEY as apiKey, or IS_SUMMARY_ACCESS_UNRESTRICTED=True.',
   },
 } as const;
 

@@ -20,7 +20,7 @@ beforeAll(async () => {
     CACHEABLE_CUSTOM_2_URL: origin.url,
     CACHEABLE_CUSTOM_3_HOST: 'localhost',
   });
-});
+}, 30_000);
 
 afterAll(async () => {
   await cache.stop();

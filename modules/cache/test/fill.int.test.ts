@@ -16,7 +16,7 @@ beforeAll(async () => {
   origin = new TestOrigin();
   await origin.start();
   cache = await TestCache.start(origin);
-});
+}, 30_000);
 
 afterAll(async () => {
   await cache.stop();

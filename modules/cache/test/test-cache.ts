@@ -118,8 +118,8 @@ export function fetchRaw(port: number, path: string, method: string, headers: Re
 export function rawExchange(port: number, text: string, until: (received: Buffer) => boolean): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1', () => socket.write(text));
-    let received = Buffer.alloc(0);
-    socket.on('data', (piece) => {
+    let received: Buffer = Buffer.alloc(0);
+    socket.on('data', (piece: Buffer) => {
       received = Buffer.concat([received, piece]);
       if (!until(received)) return;
       socket.destroy();

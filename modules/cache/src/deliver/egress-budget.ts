@@ -78,6 +78,8 @@ export class EgressBudget {
 
   #refill(): void {
     const nowMs = this.#nowMs();
+    // Whole ticks only: refilling at every call would hand out a few bytes at a time, a system call each.
+    if (nowMs - this.#refilledAtMs < REFILL_INTERVAL_MS) return;
     const earned = ((nowMs - this.#refilledAtMs) / 1000) * this.#bytesPerSec;
     this.#refilledAtMs = nowMs;
     const most = Math.max(TURN_BYTES_MAX, (this.#bytesPerSec * BURST_MS) / 1000);

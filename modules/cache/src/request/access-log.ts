@@ -1,6 +1,14 @@
 // One JSON line a request, off by default: clients' addresses are personal data and a busy node writes gigabytes.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { CacheResult } from './response-head.ts';
+
+/** How a response came to its bytes: heads are written as lists, which Node keeps no look-up of. */
+const results = new WeakMap<ServerResponse, CacheResult>();
+
+export function noteResult(response: ServerResponse, result: CacheResult): void {
+  results.set(response, result);
+}
 
 interface Entry {
   atMs: number;
@@ -34,7 +42,7 @@ export class AccessLog {
         path,
         range: request.headers.range,
         status: response.statusCode,
-        result: response.getHeader('x-cache'),
+        result: results.get(response),
         ms: Date.now() - atMs,
         agent: request.headers['user-agent'],
       }),

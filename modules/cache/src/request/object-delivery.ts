@@ -10,6 +10,7 @@ import type { Fills } from '../fill/fills.ts';
 import type { TrafficCounters } from '../operate/traffic-counters.ts';
 import type { CacheObject } from '../store/cache-object.ts';
 import type { ObjectStore } from '../store/object-store.ts';
+import { type AccessLog, noteResult } from './access-log.ts';
 import { type ByteRange, contentRange, resolveRanges } from './byte-range.ts';
 import type { ClientRequest } from './content-handler.ts';
 import { planMultipart } from './multipart.ts';
@@ -21,6 +22,7 @@ export interface ObjectDeliveryDeps {
   fills: Fills;
   counters: TrafficCounters;
   budget: EgressBudget;
+  accessLog: AccessLog;
   logger: Logger;
   now: () => number;
 }
@@ -50,7 +52,7 @@ export class ObjectDelivery {
     this.#deps.store.touch(object);
     const condition = { ifNoneMatch: headers['if-none-match'], ifModifiedSince: headers['if-modified-since'] };
     if (isNotModified(condition, object.validators)) {
-      response.writeHead(304, notModifiedHead(this.#headOf(client, object, this.#count(result ?? 'HIT'))));
+      response.writeHead(304, notModifiedHead(this.#headOf(client, object, this.#count(response, result ?? 'HIT'))));
       response.end();
       return;
     }
@@ -65,7 +67,7 @@ export class ObjectDelivery {
     }
     const present = ranges.reduce((sum, range) => sum + object.chunks.presentBytes(range.start, range.end), 0);
     const wanted = ranges.reduce((sum, range) => sum + range.end - range.start, 0);
-    const found = this.#count(result ?? (present === wanted ? 'HIT' : present > 0 ? 'PARTIAL' : 'MISS'));
+    const found = this.#count(response, result ?? (present === wanted ? 'HIT' : present > 0 ? 'PARTIAL' : 'MISS'));
     if (request.method === 'HEAD') {
       response.writeHead(200, objectHead(this.#headOf(client, object, found), null));
       response.end();
@@ -154,8 +156,9 @@ export class ObjectDelivery {
     response.end();
   }
 
-  #count(result: CacheResult): CacheResult {
+  #count(response: ServerResponse, result: CacheResult): CacheResult {
     this.#deps.counters.results[result] += 1;
+    if (this.#deps.accessLog.isOn) noteResult(response, result);
     return result;
   }
 

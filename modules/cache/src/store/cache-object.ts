@@ -2,11 +2,16 @@
 // Offsets in the file are offsets in the representation, so any range can go straight from the file to a socket.
 
 import { close, fstatSync, open } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { promisify } from 'node:util';
 import type { Freshness } from '../freshness/freshness.ts';
 import type { Validators } from '../request/precondition.ts';
 import { CHUNKS_PER_PAGE, ChunkMap } from './chunk-map.ts';
 import type { Drive } from './drive.ts';
 import { freshnessOf, type ObjectMeta, rangeValidator, validatorsOf } from './object-meta.ts';
+
+const openFd = promisify(open) as (path: string, flags: string) => Promise<number>;
 
 /** How often a file's times are looked at for changes made by others. */
 const TAMPER_CHECK_INTERVAL_MS = 100;
@@ -97,15 +102,27 @@ export class CacheObject {
   /** Opens the file once; `create` for a new object. */
   open(create = false): Promise<number> {
     if (this.#fd >= 0) return Promise.resolve(this.#fd);
-    this.#opening ??= new Promise<number>((resolve, reject) => {
-      open(this.drive.objectPath(this.id), create ? 'w+' : 'r+', 0o640, (error, fd) => {
-        this.#opening = null;
-        if (error) return reject(error);
+    this.#opening ??= this.#openFile(create)
+      .then((fd) => {
         this.#fd = fd;
-        resolve(fd);
+        return fd;
+      })
+      .finally(() => {
+        this.#opening = null;
       });
-    });
     return this.#opening;
+  }
+
+  async #openFile(create: boolean): Promise<number> {
+    const path = this.drive.objectPath(this.id);
+    try {
+      return await openFd(path, create ? 'w+' : 'r+');
+    } catch (error) {
+      if (!create || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      // Folders are made when the first object comes: an empty drive starts at once.
+      await mkdir(dirname(path), { recursive: true });
+      return openFd(path, 'w+');
+    }
   }
 
   closeFile(): void {

@@ -76,9 +76,7 @@ export class Drive {
     if (this.#index !== null) return true;
     try {
       this.#checkUsable();
-      for (let i = 0; i < FOLDERS; i += 1) {
-        mkdirSync(join(this.path, 'objects', i.toString(16).padStart(2, '0')), { recursive: true });
-      }
+      mkdirSync(join(this.path, 'objects'), { recursive: true });
       writeFileSync(join(this.path, FORMAT_FILE), JSON.stringify(FORMAT));
       const index = new DriveIndex(join(this.path, 'index.db'), this.#logger);
       this.#index = index;
