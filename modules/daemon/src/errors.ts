@@ -1,15 +1,6 @@
 // Every error code of the daemon: what it means and what the operator does. docs/errors.md is made from this table.
 
 export const ERRORS = {
-  DAEMON_CONFIG_INVALID: {
-    meaning: 'config.toml cannot be read or names a value that is not allowed; the daemon exits with 153.',
-    action: 'Correct the keys named in the message, then start the daemon again.',
-  },
-  DAEMON_CONFIG_UNSUPPORTED: {
-    meaning:
-      'config.toml asks for a provisioning or certificate source that this daemon does not have (DPS, X.509, TPM, EST).',
-    action: 'Use source = "manual" with a connection string, or source = "registration" with the key from the portal.',
-  },
   DAEMON_REGISTRATION_REFUSED: {
     meaning:
       'The cloud refused the registration key: it was used already by another node, or it is wrong; the daemon exits with 153.',

@@ -14,11 +14,10 @@ import {
   runMain,
   systemClock,
 } from '@wayside/kit';
-import { type ModuleSpec, normalizeImage } from '@wayside/protocol';
 import { application, listenerOf } from './api/http-rules.ts';
 import { managementRoutes } from './api/management.ts';
 import { closeUnixServer, openUnixServer } from './api/unix-server.ts';
-import { workloadRoutes } from './api/workload.ts';
+import { type WorkloadServices, workloadRoutes } from './api/workload.ts';
 import { WorkloadSocketServers } from './api/workload-sockets.ts';
 import { EdgeCa } from './certificates/edge-ca.ts';
 import { ModuleCertificates } from './certificates/module-certificates.ts';
@@ -27,7 +26,7 @@ import { CloudHttp } from './cloud-http.ts';
 import { type DaemonConfig, readConfig } from './config.ts';
 import { DockerEngine } from './containers/docker-engine.ts';
 import { Modules } from './containers/modules.ts';
-import type { NodeFacts } from './containers/node-facts.ts';
+import { nodeFactsOf } from './containers/node-facts.ts';
 import { supportBundle } from './host/support-bundle.ts';
 import { systemInfo, systemResources } from './host/system-info.ts';
 import { CloudRegistry } from './identities/cloud-registry.ts';
@@ -43,6 +42,7 @@ import { identityChanged, provision, rememberIdentity, withUpstream } from './pr
 import { type RegistrationSettings, register, registrationId } from './provision/registration.ts';
 import { Reprovisioner } from './provision/reprovision.ts';
 import { AgentSpec } from './watchdog/agent-spec.ts';
+import { firstAgent } from './watchdog/first-agent.ts';
 import { Watchdog } from './watchdog/watchdog.ts';
 
 const VERSION = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string })
@@ -64,96 +64,21 @@ interface Base {
 
 await runMain(async () => {
   const base = await openBase(process.env);
-  const { config, layout, log, engine, stopping } = base;
-  onShutdown(() => stopping.abort(), { timeLimitMs: CLOSE_MS_MAX, logger: log });
-
-  const keys = await loadMasterKeys(layout.keysFile);
-  const ca = await EdgeCa.open({
-    file: layout.edgeCaFile,
-    hostname: config.hostname,
-    settings: config.edgeCa,
-    clock: systemClock,
-    log,
-  });
-  const device = await provision({
-    config,
-    identityFile: layout.identityFile,
-    register: (settings) => registerWith(base, settings),
-  });
-  log.info('Identity is ready', {
-    deviceId: device.deviceId,
-    iothubHostname: device.iothubHostname,
-    source: config.provisioning.source,
-  });
-
-  const identities = await ModuleIdentities.open({
-    file: layout.moduleIdentitiesFile,
-    device: `${device.iothubHostname}/${device.deviceId}`,
-    masterIdentityKey: keys.identity,
-    registry: new CloudRegistry({ http: cloudHttp(config, device.caPem), device, clock: systemClock }),
-    preferCache: config.preferIdentityCache,
-    clock: systemClock,
-    log,
-  });
-  const certificates = new ModuleCertificates({
-    ca,
-    clock: systemClock,
-    furtherRootsPem: [device.caPem, config.trustBundlePem].filter((pem) => pem !== undefined),
-    iothubHostname: device.iothubHostname,
-    deviceId: device.deviceId,
-  });
-  const images = await Images.open({ engine, file: layout.imagesFile, clock: systemClock, log });
-  const facts = nodeFacts(config, layout, device);
-  const sockets = new WorkloadSocketServers({
-    layout,
-    connectionsMax: config.connectionsMax.workload,
-    log,
-    appFor: (name) =>
-      application(
-        workloadRoutes(name, {
-          identities,
-          certificates,
-          masterEncryptionKey: keys.encryption,
-          manifestTrustBundlePem: config.manifestTrustBundlePem ?? '',
-          listModules: () => modules.list(),
-        }),
-        log,
-      ),
-  });
-  const modules: Modules = new Modules({
-    engine,
-    identities,
-    images,
-    sockets,
-    facts,
-    network: config.network,
-    layout,
-    log,
-  });
-
-  await engineReady(base);
-  if (await identityChanged(layout.provisionedFile, device, config.hostname)) {
-    log.warn('The identity of the node changed: its modules are made anew', {
-      deviceId: device.deviceId,
-      hostname: config.hostname,
-    });
-    await modules.removeAll();
+  onShutdown(() => base.stopping.abort(), { timeLimitMs: CLOSE_MS_MAX, logger: base.log });
+  try {
+    await run(base);
+  } catch (error) {
+    // What breaks off because of SIGTERM is no failure.
+    if (!base.stopping.signal.aborted) throw error;
   }
-  await rememberIdentity(layout.provisionedFile, device, config.hostname);
-  await modules.openSockets();
-  await sockets.open(EDGE_AGENT);
+});
 
+async function run(base: Base): Promise<void> {
+  const { config, layout, log, engine, stopping } = base;
+  const { ca, device, modules, identities, images, sockets, facts } = await openNode(base);
   const spec = await AgentSpec.open(layout.agentSpecFile, firstAgent(config, device));
-  const watchdog = new Watchdog({
-    modules,
-    identities,
-    engine,
-    spec,
-    facts,
-    retriesMax: config.watchdogRetriesMax,
-    clock: systemClock,
-    log,
-  });
+  const retriesMax = config.watchdogRetriesMax;
+  const watchdog = new Watchdog({ modules, identities, engine, spec, facts, retriesMax, clock: systemClock, log });
   const reprovisioner = new Reprovisioner({
     present: device,
     hostname: config.hostname,
@@ -163,42 +88,95 @@ await runMain(async () => {
     clock: systemClock,
     log,
   });
+  const additional = () => ({
+    deviceId: device.deviceId,
+    iothubHostname: device.iothubHostname,
+    hostname: config.hostname,
+    edgeCaExpiration: ca.notAfter.toISOString(),
+  });
   const management = await openManagement(base, {
     modules,
     identities,
     replaceAgent: (next) => watchdog.replaceAgent(next),
-    systemInfo: () =>
-      systemInfo({
-        engine,
-        version: VERSION,
-        provisioningType: config.provisioningMode,
-        additional: () => ({
-          deviceId: device.deviceId,
-          iothubHostname: device.iothubHostname,
-          hostname: config.hostname,
-          edgeCaExpiration: ca.notAfter.toISOString(),
-        }),
-      }),
+    systemInfo: () => systemInfo({ engine, version: VERSION, provisioningType: config.provisioningMode, additional }),
     resources: () => systemResources(engine, modules),
     supportBundle: (query, signal) =>
       supportBundle({ engine, instance: config.instance, network: config.network.name, query, signal }),
     reprovision: () => void reprovisioner.request(),
   });
-  onShutdown(
-    async () => {
-      stopping.abort();
-      await Promise.all([closeUnixServer(management, layout.managementSocket), sockets.closeAll()]);
-      log.info('Stopped; modules keep running');
-    },
-    { timeLimitMs: CLOSE_MS_MAX, logger: log },
-  );
+  const close = async () => {
+    stopping.abort();
+    await Promise.all([closeUnixServer(management, layout.managementSocket), sockets.closeAll()]);
+    log.info('Stopped; modules keep running');
+  };
+  onShutdown(close, { timeLimitMs: CLOSE_MS_MAX, logger: log });
 
   await Promise.all([
     watchdog.run(stopping.signal),
     runImageCleanup({ engine, images, settings: config.imageCleanup, clock: systemClock, log }, stopping.signal),
     runCaRenewal(ca, systemClock, log, stopping.signal),
   ]);
-});
+}
+
+/** Identity, keys, modules and their sockets: what the node is before its loops run. */
+async function openNode(base: Base) {
+  const { config, layout, log, engine } = base;
+  const clock = systemClock;
+  const { hostname, edgeCa: settings } = config;
+  const keys = await loadMasterKeys(layout.keysFile);
+  const ca = await EdgeCa.open({ file: layout.edgeCaFile, hostname, settings, clock, log });
+  const register = (wanted: RegistrationSettings) => registerWith(base, wanted);
+  const device = await provision({ config, identityFile: layout.identityFile, register });
+  const { iothubHostname, deviceId } = device;
+  log.info('Identity is ready', { deviceId, iothubHostname, source: config.provisioning.source });
+
+  const identities = await ModuleIdentities.open({
+    file: layout.moduleIdentitiesFile,
+    device: `${iothubHostname}/${deviceId}`,
+    masterIdentityKey: keys.identity,
+    registry: new CloudRegistry({ http: cloudHttp(config, device.caPem), device, clock }),
+    preferCache: config.preferIdentityCache,
+    clock,
+    log,
+  });
+  const furtherRootsPem = [device.caPem, config.trustBundlePem].filter((pem) => pem !== undefined);
+  const workload: WorkloadServices = {
+    identities,
+    certificates: new ModuleCertificates({ ca, clock, furtherRootsPem, iothubHostname, deviceId }),
+    masterEncryptionKey: keys.encryption,
+    manifestTrustBundlePem: config.manifestTrustBundlePem ?? '',
+    listModules: () => modules.list(),
+  };
+  const images = await Images.open({ engine, file: layout.imagesFile, clock, log });
+  const facts = nodeFactsOf(config, layout, device);
+  const sockets = new WorkloadSocketServers({
+    layout,
+    connectionsMax: config.connectionsMax.workload,
+    log,
+    appFor: (name) => application(workloadRoutes(name, workload), log),
+  });
+  const { network } = config;
+  const modules: Modules = new Modules({ engine, identities, images, sockets, facts, network, layout, log });
+  await engineReady(base);
+  await dropModulesOfOtherIdentity(base, device, modules);
+  await modules.openSockets();
+  await sockets.open(EDGE_AGENT);
+  return { ca, device, modules, identities, images, sockets, facts };
+}
+
+/** Containers carry identity and host name in their environment: those of another one are of no use. */
+async function dropModulesOfOtherIdentity(
+  { config, layout, log }: Base,
+  device: DeviceIdentity,
+  modules: Modules,
+): Promise<void> {
+  const { hostname } = config;
+  if (await identityChanged(layout.provisionedFile, device, hostname)) {
+    log.warn('The identity of the node changed: its modules are made anew', { deviceId: device.deviceId, hostname });
+    await modules.removeAll();
+  }
+  await rememberIdentity(layout.provisionedFile, device, hostname);
+}
 
 async function openBase(env: NodeJS.ProcessEnv): Promise<Base> {
   const stateDir = env.WAYSIDE_STATE_DIR || '/var/lib/wayside';
@@ -267,53 +245,6 @@ async function askAgain(base: Base): Promise<DeviceIdentity> {
 
 function neverAsked(): never {
   throw new Error('A manual identity needs no registration');
-}
-
-function nodeFacts(config: DaemonConfig, layout: Layout, device: DeviceIdentity): NodeFacts {
-  return {
-    instance: config.instance,
-    hostname: config.hostname,
-    iothubHostname: device.iothubHostname,
-    deviceId: device.deviceId,
-    mqttPort: device.mqttPort,
-    httpsPort: device.httpsPort,
-    network: config.network.name,
-    dns: config.dns,
-    proxy: config.proxy,
-    allowElevatedPermissions: config.allowElevatedPermissions,
-    agentEnv: config.agent.env,
-    hostManagementDir: layout.hostManagementDir,
-    hostWorkloadDir: layout.hostWorkloadDir,
-    hostStorageDir: layout.hostStorageDir,
-  };
-}
-
-/** edgeAgent as the first start needs it. */
-function firstAgent({ agent }: DaemonConfig, device: DeviceIdentity): ModuleSpec {
-  const image = agent.image ?? device.agentImage;
-  if (image === undefined) {
-    throw new ConfigError([
-      {
-        path: 'agent.config.image',
-        message: 'is missing, and the registration named none; wanted the image of edgeAgent',
-      },
-    ]);
-  }
-  const auth = agent.auth && { ...agent.auth, password: agent.auth.password.reveal() };
-  return {
-    name: EDGE_AGENT,
-    type: 'docker',
-    imagePullPolicy: agent.imagePullPolicy,
-    config: {
-      settings: {
-        image: normalizeImage(image),
-        createOptions: agent.createOptions,
-        ...(auth === undefined ? {} : { auth: Buffer.from(JSON.stringify(auth)).toString('base64') }),
-      },
-      // [agent.env] reaches the container with every specification, so it is no part of this one.
-      env: [],
-    },
-  };
 }
 
 /** The engine may start after us. */

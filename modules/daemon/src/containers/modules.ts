@@ -7,7 +7,7 @@
 // - Containers without this node's labels are never touched.
 
 import { chown, mkdir } from 'node:fs/promises';
-import { EdgeError, type Logger, Semaphore } from '@wayside/kit';
+import { describeError, EdgeError, type Logger, Semaphore } from '@wayside/kit';
 import type { ModuleDetails, ModuleSpec } from '@wayside/protocol';
 import type { NetworkConfig } from '../config.ts';
 import type { ModuleIdentities } from '../identities/module-identities.ts';
@@ -174,7 +174,16 @@ export class Modules {
   /** Sockets of all existing modules, e.g. after a restart of the daemon. */
   async openSockets(): Promise<void> {
     const containers = await this.#o.engine.containersWith(this.labels);
-    await Promise.all(containers.map(({ labels }) => this.#o.sockets.open(labels[LABEL_MODULE] ?? '')));
+    const names = containers.map(({ labels }) => labels[LABEL_MODULE]).filter((name) => name !== undefined);
+    // One socket that cannot be opened must not keep the others, and edgeAgent, from starting.
+    const opened = await Promise.allSettled(names.map((name) => this.#o.sockets.open(name)));
+    opened.forEach((result, index) => {
+      if (result.status === 'fulfilled') return;
+      this.#o.log.error('Workload socket could not be opened', {
+        module: names[index],
+        reason: describeError(result.reason),
+      });
+    });
   }
 
   async #make(spec: ModuleSpec, labels: { [name: string]: string }): Promise<string | undefined> {

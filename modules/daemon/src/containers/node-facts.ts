@@ -1,5 +1,9 @@
 // What a container's options depend on besides the module itself.
 
+import type { DaemonConfig } from '../config.ts';
+import type { Layout } from '../layout.ts';
+import type { DeviceIdentity } from '../provision/device-identity.ts';
+
 export interface NodeFacts {
   instance: string;
   /** Gateway name. */
@@ -19,4 +23,24 @@ export interface NodeFacts {
   hostManagementDir: string;
   hostWorkloadDir(module: string): string;
   hostStorageDir(module: string): string;
+}
+
+/** The facts of this node. */
+export function nodeFactsOf(config: DaemonConfig, layout: Layout, device: DeviceIdentity): NodeFacts {
+  return {
+    instance: config.instance,
+    hostname: config.hostname,
+    iothubHostname: device.iothubHostname,
+    deviceId: device.deviceId,
+    mqttPort: device.mqttPort,
+    httpsPort: device.httpsPort,
+    network: config.network.name,
+    dns: config.dns,
+    proxy: config.proxy,
+    allowElevatedPermissions: config.allowElevatedPermissions,
+    agentEnv: config.agent.env,
+    hostManagementDir: layout.hostManagementDir,
+    hostWorkloadDir: layout.hostWorkloadDir,
+    hostStorageDir: layout.hostStorageDir,
+  };
 }
