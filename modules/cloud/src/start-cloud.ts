@@ -5,7 +5,7 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { TlsListener } from '@wayside/gateway';
-import { type Clock, closeServer, describeError, type Logger, listen } from '@wayside/kit';
+import { type Clock, closeServer, type Logger, listen } from '@wayside/kit';
 import type { ApiParts } from './api/parts.ts';
 import { apiRoutes } from './api/routes.ts';
 import { createWebApp } from './api/web-app.ts';
@@ -27,12 +27,11 @@ import type { NodeDb, NodeTableMap } from './nodes/tables.ts';
 import { Timeline } from './nodes/timeline.ts';
 import { ensureAdmin, ensureSecretFile } from './people/first-start.ts';
 import { People } from './people/people.ts';
+import { runCertificateRenewal } from './pki/certificate-renewal.ts';
 import { ensureServerIdentity, type ServerIdentity } from './pki/server-identity.ts';
 
 const STATE_DIR_MODE = 0o700;
 const HOUR_MS = 3_600_000;
-/** How often the server certificate is looked at. */
-const CERTIFICATE_CHECK_MS = HOUR_MS;
 const CONNECTIONS_MAX = 10_000;
 const HEADERS_TIMEOUT_MS = 20_000;
 /** For receiving a request, not for answering it. */
@@ -75,7 +74,14 @@ export async function startCloud(config: CloudConfig, clock: Clock, logger: Logg
     const running = [
       services.watch.run(loops.signal),
       services.probes.run(loops.signal),
-      renewCertificate(config, { clock, logger, server, mqtt, signal: loops.signal }),
+      runCertificateRenewal({
+        ...{ clock, logger, signal: loops.signal },
+        ensure: () => ensureServerIdentity(join(config.stateDir, 'ca'), names, clock.nowMs()),
+        apply: (renewed) => {
+          server.setSecureContext(secureContext(renewed));
+          mqtt.setCertificate({ certificate: renewed.chain, privateKey: renewed.privateKey });
+        },
+      }),
     ];
     const httpsPort = (server.address() as AddressInfo).port;
     logger.info('Cloud is up', { httpsPort, mqttPort: mqtt.port, hostname: config.hostname, pin: identity.pin });
@@ -200,27 +206,6 @@ async function openHttps(
 function openMqtt(config: CloudConfig, platform: HubPlatform, identity: ServerIdentity): Promise<TlsListener> {
   const certificate = { certificate: identity.chain, privateKey: identity.privateKey };
   return platform.gateway.listenTls({ port: config.mqttPort, address: config.listenAddress, certificate });
-}
-
-/** Open connections keep the old certificate, new handshakes get the new one. */
-async function renewCertificate(
-  config: CloudConfig,
-  parts: { clock: Clock; logger: Logger; server: Server; mqtt: TlsListener; signal: AbortSignal },
-): Promise<void> {
-  const { clock, logger, server, mqtt, signal } = parts;
-  while (!signal.aborted) {
-    await clock.sleep(CERTIFICATE_CHECK_MS, signal).catch(() => undefined);
-    if (signal.aborted) return;
-    try {
-      const identity = await ensureServerIdentity(join(config.stateDir, 'ca'), cloudNames(config), clock.nowMs());
-      if (!identity.isNew) continue;
-      server.setSecureContext(secureContext(identity));
-      mqtt.setCertificate({ certificate: identity.chain, privateKey: identity.privateKey });
-      logger.info('Server certificate renewed', { notAfter: new Date(identity.notAfterMs).toISOString() });
-    } catch (error) {
-      logger.error('Cannot renew the server certificate', { error: describeError(error) });
-    }
-  }
 }
 
 function secureContext(identity: ServerIdentity) {
