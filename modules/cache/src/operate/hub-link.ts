@@ -41,7 +41,7 @@ export class HubLink {
       clock: this.#clock,
       signal: this.#stop.signal,
       isRetryable: () => !this.#stop.signal.aborted,
-      onRetry: (error) => {
+      onRetry: ({ error }) => {
         this.#logger.warn('edgeHub cannot be reached yet', {
           code: 'CACHE_HUB_UNREACHABLE',
           reason: describeError(error),
