@@ -14,8 +14,8 @@ interface Work {
 
 export interface CommitHooks {
   committed(): void;
-  /** Some or all work of a turn was rolled back. Called before committed() and before any promise settles. */
-  rolledBack(): void;
+  /** One piece of work (or `all` of a turn) was rolled back. Called before committed() and before any promise settles. */
+  rolledBack(all: boolean): void;
 }
 
 export class GroupCommit {
@@ -59,13 +59,13 @@ export class GroupCommit {
         for (const work of works) outcomes.push(this.#attempt(work));
       });
     } catch (error) {
-      this.#hooks.rolledBack();
+      this.#hooks.rolledBack(true);
       for (const work of works) work.reject(error);
       return;
     }
     if (this.#failed) {
       this.#failed = false;
-      this.#hooks.rolledBack();
+      this.#hooks.rolledBack(false);
     }
     for (const settle of outcomes) settle();
     this.#hooks.committed();

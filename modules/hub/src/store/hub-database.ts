@@ -26,7 +26,8 @@ const MIGRATIONS = [
      expires_at_ms INTEGER
    );
    CREATE INDEX queued_order ON queued(queue, priority, id);
-   CREATE INDEX queued_endpoint ON queued(endpoint, priority, id);
+   CREATE INDEX queued_endpoint ON queued(endpoint, priority DESC, id);
+   CREATE INDEX queued_oldest ON queued(endpoint, message_id);
    CREATE INDEX queued_expiry ON queued(expires_at_ms) WHERE expires_at_ms IS NOT NULL;
    CREATE INDEX queued_message ON queued(message_id);
    CREATE TABLE session (client_id TEXT PRIMARY KEY, bits INTEGER NOT NULL) WITHOUT ROWID;

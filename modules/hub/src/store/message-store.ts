@@ -59,8 +59,8 @@ interface DropRow {
 const ROW_OVERHEAD_BYTES = 128;
 /** Expired rows removed in one transaction, so that a large backlog does not hold up the senders. */
 const EXPIRY_ROWS_MAX = 1000;
-/** Oldest rows removed at most for one new message. */
-const OVERFLOW_ROWS_MAX = 10_000;
+/** Oldest rows looked at in one go when room is made. */
+const OVERFLOW_ROWS = 100;
 /** Free pages (4 KiB each) given back after one commit at most. */
 const VACUUM_PAGES_MAX = 2048;
 /** Fewer free pages are kept for the next messages. */
@@ -78,12 +78,17 @@ export class MessageStore {
   readonly #listeners = new Map<string, () => void>();
   #touched = new Set<string>();
   #freed = false;
+  /** A piece of work failed after it had begun to count. */
+  #isTorn = false;
 
   constructor(db: DatabaseSync, options: StoreOptions) {
     this.#db = db;
     this.#options = options;
     this.#sql = prepareAll(db);
-    this.commits = new GroupCommit(db, { committed: () => this.#committed(), rolledBack: () => this.#recount() });
+    this.commits = new GroupCommit(db, {
+      committed: () => this.#committed(),
+      rolledBack: (all) => this.#rolledBack(all),
+    });
     this.#recount();
   }
 
@@ -92,23 +97,28 @@ export class MessageStore {
     const properties = JSON.stringify(message.properties);
     const bytes = message.body.length + Buffer.byteLength(properties) + ROW_OVERHEAD_BYTES;
     return this.commits.commit(() => {
-      for (const place of places) this.#makeRoom(place.endpoint, bytes);
-      const { lastInsertRowid } = this.#sql.insertMessage.run(
-        message.sender,
-        message.source,
-        properties,
-        message.body,
-        message.enqueuedAtMs,
-        bytes,
-        places.length,
-      );
-      for (const place of places) {
-        const expiresAtMs = place.timeToLiveSecs > 0 ? message.enqueuedAtMs + place.timeToLiveSecs * 1000 : null;
-        this.#sql.insertQueued.run(place.queue, place.endpoint, place.priority, lastInsertRowid, bytes, expiresAtMs);
-        this.#count(place.endpoint, place.priority, 1, bytes);
-        this.#touched.add(place.queue);
+      for (const place of places) this.#requireRoom(place.endpoint, bytes);
+      try {
+        this.#insert(message, places, properties, bytes);
+      } catch (error) {
+        this.#isTorn = true;
+        throw error;
       }
     });
+  }
+
+  #insert(message: HubMessage, places: readonly QueuePlace[], properties: string, bytes: number): void {
+    for (const place of places) this.#makeRoom(place.endpoint, bytes);
+    const { sender, source, body, enqueuedAtMs } = message;
+    const { lastInsertRowid } = this.#sql.insertMessage.run(
+      ...[sender, source, properties, body, enqueuedAtMs, bytes, places.length],
+    );
+    for (const place of places) {
+      const expiresAtMs = place.timeToLiveSecs > 0 ? enqueuedAtMs + place.timeToLiveSecs * 1000 : null;
+      this.#sql.insertQueued.run(place.queue, place.endpoint, place.priority, lastInsertRowid, bytes, expiresAtMs);
+      this.#count(place.endpoint, place.priority, 1, bytes);
+      this.#touched.add(place.queue);
+    }
   }
 
   /** The first messages of a queue: best priority first, oldest first. Expired ones are passed over. */
@@ -200,26 +210,28 @@ export class MessageStore {
     this.commits.close();
   }
 
+  /** Throws HUB_STORE_FULL when the policy is to refuse, before anything was changed. */
+  #requireRoom(endpoint: string, bytes: number): void {
+    const max = this.#options.endpointBytesMax;
+    const used = this.bytesOf(endpoint);
+    if (used + bytes <= max || (this.#options.overflow === 'drop-oldest' && bytes <= max)) return;
+    throw new EdgeError(
+      'HUB_STORE_FULL',
+      `Cannot queue for ${endpoint}: ${used} of ${max} bytes are used, wanted ${bytes} more`,
+      { details: { endpoint, usedBytes: used, bytesMax: max }, retry: 'backoff' },
+    );
+  }
+
   #makeRoom(endpoint: string, bytes: number): void {
     const max = this.#options.endpointBytesMax;
-    let used = this.bytesOf(endpoint);
-    if (used + bytes <= max) return;
-    if (this.#options.overflow === 'reject' || bytes > max) {
-      throw new EdgeError(
-        'HUB_STORE_FULL',
-        `Cannot queue for ${endpoint}: ${used} of ${max} bytes are used, wanted ${bytes} more`,
-        {
-          details: { endpoint, usedBytes: used, bytesMax: max },
-          retry: 'backoff',
-        },
-      );
-    }
-    for (const row of this.#sql.ofEndpoint.iterate(endpoint, OVERFLOW_ROWS_MAX) as Iterable<unknown>) {
-      const dropped = row as DropRow;
-      this.#drop(dropped);
-      this.#options.onDropped('queue_full', endpoint, dropped.sender, dropped.source);
-      used -= dropped.bytes;
-      if (used + bytes <= max) return;
+    while (this.bytesOf(endpoint) + bytes > max) {
+      const rows = this.#sql.ofEndpoint.all(endpoint, OVERFLOW_ROWS) as unknown as DropRow[];
+      if (rows.length === 0) return;
+      for (const row of rows) {
+        if (this.bytesOf(endpoint) + bytes <= max) return;
+        this.#drop(row);
+        this.#options.onDropped('queue_full', endpoint, row.sender, row.source);
+      }
     }
   }
 
@@ -235,6 +247,12 @@ export class MessageStore {
     const key = `${endpoint}\n${priority}`;
     this.#lengths.set(key, (this.#lengths.get(key) ?? 0) + messages);
     this.#bytes.set(endpoint, (this.#bytes.get(endpoint) ?? 0) + bytes);
+  }
+
+  /** A refusal happens before anything is counted; only a failure in the middle leaves the counters wrong. */
+  #rolledBack(all: boolean): void {
+    if (all || this.#isTorn) this.#recount();
+    this.#isTorn = false;
   }
 
   /** The counters after a start or a roll-back: what the rows say. */

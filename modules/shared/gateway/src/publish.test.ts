@@ -84,7 +84,7 @@ describe('telemetry', () => {
     ['with a broken property bag', 'devices/d1/messages/events/a=%zz', 'protocol-error'],
     ['twin GET without $rid', '$iothub/twin/GET/?$rid=', 'protocol-error'],
     ['QoS 2', 'devices/d1/messages/events/', 'protocol-error', { qos: 2 as const, messageId: 1 }],
-  ])('closes the connection in the cloud: %s', async (_name, topic, reason, override?: Partial<IPublishPacket>) => {
+  ])('closes the connection in the cloud: %s', async (_name, topic, reason, override: Partial<IPublishPacket> = {}) => {
     const { client, host } = aBench();
     const raw = client();
     await raw.connect('d1');

@@ -61,9 +61,11 @@ async function expectReachable(clientId: string, seen: { patches: unknown[] }, r
 async function listenFully(client: AnyClient): Promise<{ patches: unknown[] }> {
   const seen = { patches: [] as unknown[] };
   const answer = (
-    request: { payload?: unknown },
-    response: { send(status: number, payload?: unknown): Promise<unknown> },
-  ) => void response.send(207, request.payload);
+    request?: { payload?: unknown },
+    response?: { send(status: number, payload?: unknown): Promise<unknown> },
+  ): void => {
+    void response!.send(207, request!.payload);
+  };
   if (client instanceof ModuleClient) client.onMethod('ping', answer);
   else client.onDeviceMethod('ping', answer);
   const twin = await client.getTwin();
