@@ -72,7 +72,7 @@ packages_image() {
     (cd "$place/app" && npm install --no-save "${workspaces[@]}" --omit=dev --ignore-scripts --prefer-offline --no-audit --no-fund --loglevel=error >/dev/null)
     # Packages that could not be hoisted keep their place; what is not packages is not for this layer.
     find "$place/app" -name node_modules -prune -o -type f -print0 | xargs -0 rm
-    find "$place/app" -name node_modules -prune -o -type d -empty -delete
+    find "$place/app" -type d -empty -not -path '*/node_modules/*' -delete
     [ -d "$place/app/node_modules/@wayside" ] || fail "Cannot gather the production packages of the $set images: npm left no node_modules"
     printf 'ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nCOPY app/ /app/\nLABEL io.wayside.component=image\n' >"$place/Dockerfile"
     build "$place" -t "$image" --build-arg BASE_IMAGE="$base" >&2
