@@ -50,7 +50,12 @@ export class FakePlatform {
 
   async getTwin(deviceId: string): Promise<Twin | undefined> {
     const desiredMetadata = { $lastUpdated: new Date(this.desiredAtMs).toISOString() };
-    return { deviceId, desiredVersion: this.desiredVersion, desiredMetadata, reported: this.agentReported } as Twin;
+    return {
+      deviceId,
+      desiredVersion: this.desiredVersion,
+      desiredMetadata,
+      reported: this.agentReported,
+    } as Partial<Twin> as Twin;
   }
 
   async applyContent(deviceId: string, content: ModulesContent) {

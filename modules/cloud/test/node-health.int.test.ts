@@ -232,7 +232,7 @@ describe('a restart of the cloud', () => {
 
 describe('deletion', () => {
   test('takes the node, its device and its connection', async () => {
-    const closed = new Promise((resolve) => agent.once('close', resolve));
+    const closed = new Promise<void>((resolve) => agent.once('close', () => resolve()));
     expect((await cloud.call('DELETE', '/nodes/edge1')).status).toBe(204);
     await closed;
     expect((await cloud.call('GET', '/nodes/edge1')).status).toBe(404);

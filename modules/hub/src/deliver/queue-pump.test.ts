@@ -46,7 +46,11 @@ test('delivers in order, what was there and what comes', async () => {
   const queue = new MemoryQueue();
   const got: number[] = [];
   queue.put(1, 2);
-  aPump(queue, { isReady: () => true, deliver: async ({ id }) => (got.push(id), 'delivered') });
+  const deliver = async ({ id }: { id: number }): Promise<Outcome> => {
+    got.push(id);
+    return 'delivered';
+  };
+  aPump(queue, { isReady: () => true, deliver });
   await until(() => queue.items.length === 0, 'the first two');
   queue.put(3);
   await until(() => queue.items.length === 0, 'the third');
