@@ -107,7 +107,7 @@ describe('loadConfig()', () => {
   });
 
   test.each<[string, object, { [name: string]: string }, ConfigProblem[]]>([
-    ['missing', {}, {}, [{ path: 'hostname', message: 'is missing' }]],
+    ['missing', {}, {}, [{ path: 'GATEWAY or HOST_NAME (hostname)', message: 'is missing' }]],
     [
       'unknown',
       { hostname: 'n', hostnam: 1 },
@@ -138,11 +138,11 @@ describe('loadConfig()', () => {
       'enum',
       { hostname: 'n' },
       { LOG_LEVEL: 'loud' },
-      [{ path: 'logLevel (LOG_LEVEL)', message: 'is "loud", wanted one of "info", "debug"' }],
+      [{ path: 'LOG_LEVEL (logLevel)', message: 'is "loud", wanted one of "info", "debug"' }],
     ],
     ['format', { hostname: 'n', servers: ['x'] }, {}, [{ path: 'servers.0', message: 'is "x", wanted a valid ipv4' }]],
     ['object', { hostname: 'n', upstream: 'x' }, {}, [{ path: 'upstream', message: 'is "x", wanted object' }]],
-    ['variable', { hostname: 'n' }, { LABELS: 'x' }, [{ path: 'LABELS', message: 'is "x", wanted object for labels' }]],
+    ['variable', { hostname: 'n' }, { LABELS: 'x' }, [{ path: 'LABELS (labels)', message: 'is "x", wanted object' }]],
   ])('names the problem: %s', (_name, file, env, problems) => {
     expect(problemsOf(file, env)).toEqual(problems);
   });
@@ -150,7 +150,7 @@ describe('loadConfig()', () => {
   test('all problems come at once, also in the message', () => {
     const problems = problemsOf({ x: 1, upstream: { mqttPort: 0, tls: 'no' }, servers: 'a' });
     expect(problems.map((p) => p.path).toSorted()).toEqual([
-      'hostname',
+      'GATEWAY or HOST_NAME (hostname)',
       'servers',
       'upstream.mqttPort',
       'upstream.tls',
@@ -159,9 +159,23 @@ describe('loadConfig()', () => {
     expect(() => load({ x: 1 })).toThrow(/2 problem\(s\)\n {2}.*hostname|hostname.*\n/s);
   });
 
+  test('a variable that cannot be read is not missing as well', () => {
+    const schema = { type: 'object', required: ['port'], properties: { port: { type: 'integer', 'x-env': 'PORT' } } };
+    const load = () => loadConfig({ schema, sources: { env: { PORT: 'x' } } });
+    expect(load).toThrow('Configuration is invalid: 1 problem(s)\n  PORT (port): is "x", wanted integer');
+  });
+
+  test('a missing setting is named by the variable the prefix gives it', () => {
+    const schema = { type: 'object', required: ['deviceId'], properties: { deviceId: { type: 'string' } } };
+    expect(() => loadConfig({ schema, sources: {}, envPrefix: 'IOTEDGE_' })).toThrow(
+      '  IOTEDGE_DEVICE_ID (deviceId): is missing',
+    );
+    expect(() => loadConfig({ schema, sources: {} })).toThrow('  deviceId: is missing');
+  });
+
   test('a bad number in a variable is one problem, named by the variable', () => {
     expect(problemsOf({ hostname: 'n' }, { WAYSIDE_UPSTREAM_MQTT_PORT: '8883x' }, 'WAYSIDE_')).toEqual([
-      { path: 'WAYSIDE_UPSTREAM_MQTT_PORT', message: 'is "8883x", wanted integer for upstream.mqttPort' },
+      { path: 'WAYSIDE_UPSTREAM_MQTT_PORT (upstream.mqttPort)', message: 'is "8883x", wanted integer' },
     ]);
   });
 });

@@ -42,7 +42,7 @@ export interface LoadOptions {
 }
 
 export interface ConfigProblem {
-  /** Dotted path of the setting, or the environment variable it came from. */
+  /** Dotted path of the setting; `VARIABLE (path)` when it came from the environment, or is missing and could come from there. */
   path: string;
   /** Current and wanted value. */
   message: string;
@@ -69,11 +69,11 @@ export function loadConfig<T>({ schema, sources, envPrefix }: LoadOptions): T {
   const strict = closeObjects(schema as ConfigSchema);
   const value = structuredClone((sources.file ?? {}) as Plain);
   const problems: ConfigProblem[] = [];
-  const fromEnv = new Map<string, string>();
-  applyEnvironment(strict, value, { env: sources.env ?? {}, envPrefix, problems, fromEnv, path: [] });
+  const variables = new Map<string, string>();
+  applyEnvironment(strict, value, { env: sources.env ?? {}, envPrefix, problems, variables, path: [] });
   applyDefaults(strict, value);
   const validate = compile(strict);
-  if (!validate(value)) problems.push(...toProblems(validate.errors ?? [], strict, fromEnv));
+  if (!validate(value)) problems.push(...toProblems(validate.errors ?? [], strict, variables, problems));
   if (problems.length > 0) throw new ConfigError(problems);
   wrapSecrets(strict, value);
   return deepFreeze(value) as T;
@@ -133,22 +133,24 @@ interface EnvironmentWalk {
   env: { [name: string]: string | undefined };
   envPrefix: string | undefined;
   problems: ConfigProblem[];
-  /** Path -> variable, so that a later problem names what the operator wrote. */
-  fromEnv: Map<string, string>;
+  /** Path -> variable it came from, or names of those it could come from when it is absent: a later problem names what the operator writes. */
+  variables: Map<string, string>;
   path: string[];
 }
 
 function applyEnvironment(schema: ConfigSchema, target: Plain, walk: EnvironmentWalk): void {
   for (const [name, sub] of Object.entries(schema.properties ?? {})) {
     const path = [...walk.path, name];
-    const variable = variableNames(sub, path, walk.envPrefix).find((v) => (walk.env[v] ?? '') !== '');
+    const names = variableNames(sub, path, walk.envPrefix);
+    const variable = names.find((v) => (walk.env[v] ?? '') !== '');
     if (variable !== undefined) {
       const text = walk.env[variable] as string;
       const parsed = parseVariable(text, sub);
-      walk.fromEnv.set(path.join('.'), variable);
+      walk.variables.set(path.join('.'), variable);
       if (parsed === undefined) {
         const shown = sub['x-secret'] ? '[secret]' : JSON.stringify(text);
-        walk.problems.push({ path: variable, message: `is ${shown}, wanted ${sub.type} for ${path.join('.')}` });
+        const wanted = [sub.type ?? 'string'].flat().join(' or ');
+        walk.problems.push({ path: problemPath(path.join('.'), variable), message: `is ${shown}, wanted ${wanted}` });
       } else {
         target[name] = parsed;
       }
@@ -156,6 +158,8 @@ function applyEnvironment(schema: ConfigSchema, target: Plain, walk: Environment
       const inner = (target[name] ?? {}) as Plain;
       applyEnvironment(sub, inner, { ...walk, path });
       if (target[name] !== undefined || Object.keys(inner).length > 0) target[name] = inner;
+    } else if (names.length > 0 && target[name] === undefined) {
+      walk.variables.set(path.join('.'), names.join(' or '));
     }
   }
 }
@@ -227,8 +231,15 @@ function applyDefaults(schema: ConfigSchema, target: Plain): void {
   }
 }
 
-function toProblems(errors: ErrorObject[], schema: ConfigSchema, fromEnv: Map<string, string>): ConfigProblem[] {
+function toProblems(
+  errors: ErrorObject[],
+  schema: ConfigSchema,
+  variables: Map<string, string>,
+  already: ConfigProblem[],
+): ConfigProblem[] {
   const seen = new Set<string>();
+  // A variable that could not be read left its setting empty: that it is missing says nothing more.
+  const unreadable = new Set(already.map(({ path }) => path));
   const problems: ConfigProblem[] = [];
   for (const error of errors) {
     const { path, message } = explainConfigProblem(error);
@@ -242,13 +253,18 @@ function toProblems(errors: ErrorObject[], schema: ConfigSchema, fromEnv: Map<st
         ? Object.keys(schemaAt(schema, path.slice(0, -1))?.properties ?? {})
         : [];
     const hint = closestName(path.at(-1) ?? '', known);
-    const variable = fromEnv.get(dotted);
+    const place = problemPath(dotted || '(top)', variables.get(dotted));
+    if (error.keyword === 'required' && unreadable.has(place)) continue;
     problems.push({
-      path: variable === undefined ? dotted || '(top)' : `${dotted} (${variable})`,
+      path: place,
       message: hint === undefined ? message : `${message}, did you mean "${hint}"?`,
     });
   }
   return problems;
+}
+
+function problemPath(dotted: string, variable: string | undefined): string {
+  return variable === undefined ? dotted : `${variable} (${dotted})`;
 }
 
 function schemaAt(schema: ConfigSchema, path: string[]): ConfigSchema | undefined {
