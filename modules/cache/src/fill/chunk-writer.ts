@@ -19,7 +19,11 @@ export interface ChunkWriterEvents {
   onError(error: Error): void;
 }
 
-/** INVARIANT: all bytes of [start, mark) are in the file; chunks wholly inside are in the map unless they were there before. */
+/**
+ * INVARIANTS
+ * - All bytes of [start, mark) are in the file; chunks wholly inside are in the map.
+ * - One write at a time, at the mark: what comes meanwhile waits in the queue, whoever calls from inside an event.
+ */
 export class ChunkWriter {
   readonly #object: CacheObject;
   readonly #events: ChunkWriterEvents;
@@ -94,7 +98,6 @@ export class ChunkWriter {
     this.#isWriting = true;
     this.#object.noteOwnWrite();
     this.#writeAll(buffers, bytes, this.#mark, (error) => {
-      this.#isWriting = false;
       if (this.#isStopped) return;
       if (error) {
         this.stop();
@@ -106,8 +109,11 @@ export class ChunkWriter {
       this.#events.onProgress();
       if (this.#isPaused && this.#queuedBytes <= UNWRITTEN_BYTES_MAX / 2) {
         this.#isPaused = false;
+        // May hand over pieces before it returns; the writer still counts as writing, so they only join the queue.
         this.#events.onBackpressure(false);
       }
+      this.#isWriting = false;
+      if (this.#isStopped) return;
       if (this.#queue.length > 0) this.#writeNext();
       else this.#drained?.();
     });
