@@ -20,6 +20,7 @@ import { probeEvent } from './health/probe-verdict.ts';
 import { type CloudMetrics, createMetrics } from './health/prometheus.ts';
 import { createHubRouter } from './hub-api/router.ts';
 import { ensureCustomerId } from './nodes/customer.ts';
+import { imageOf } from './nodes/node-manifest.ts';
 import { NodeRegistry } from './nodes/node-registry.ts';
 import { cloudUrlOf } from './nodes/provisioning-command.ts';
 import { Registration } from './nodes/registration.ts';
@@ -167,6 +168,7 @@ async function createServices(config: CloudConfig, parts: ServiceParts): Promise
     version: CLOUD_VERSION,
     caCertificate,
     mqttPort: config.publicMqttPort,
+    daemonImage: imageOf(images, 'daemon'),
     cloudUrl: cloudUrlOf(config.hostname, config.publicHttpsPort),
     pin: identity.pin,
   };

@@ -116,10 +116,10 @@ function provisioningRoutes(parts: ApiParts): Route[] {
           subject: by,
           text: `Registration key issued by ${by}`,
         });
-        const { cloudUrl, pin, mqttPort } = parts;
+        const { cloudUrl, pin, mqttPort, daemonImage } = parts;
         const { customerId } = nodes;
         return json({
-          command: provisioningCommand(node, { cloudUrl, pin, mqttPort, customerId, registrationKey }),
+          command: provisioningCommand(node, { cloudUrl, pin, mqttPort, daemonImage, customerId, registrationKey }),
           customerId,
           cacheNodeId: node.cacheNodeId,
           customerKey: node.customerKey,

@@ -28,6 +28,8 @@ export interface ApiParts {
   cloudUrl: string;
   /** MQTT port of the cloud as nodes reach it. */
   mqttPort: number;
+  /** Image of the daemon, as the manifests name theirs. */
+  daemonImage: string;
   /** base64 SHA-256 of the server's public key. */
   pin: string;
 }

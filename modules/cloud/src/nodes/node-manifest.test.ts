@@ -108,6 +108,7 @@ describe('provisioningCommand()', () => {
     cloudUrl: 'https://cloud.example:8443',
     pin: 'abc+/=',
     mqttPort: 8883,
+    daemonImage: 'registry.example/wayside/daemon:1.2',
     customerId: 'C',
     registrationKey: 'R-_',
   };
@@ -118,11 +119,11 @@ describe('provisioningCommand()', () => {
       'curl -fsSk --pinnedpubkey sha256//abc+/= -o wayside-install.sh https://cloud.example:8443/install.sh && ' +
         '$(command -v sudo) bash wayside-install.sh cloud=https://cloud.example:8443 capin=sha256//abc+/= customerid=C ' +
         'cachenodeid=n0000000-0000-4000-8000-000000000000 customerkey=k0000000-0000-4000-8000-000000000000 ' +
-        'registrationkey=R-_ drivepathandsizeingb=/drive0,100,/drive1,101',
+        'registrationkey=R-_ drivepathandsizeingb=/drive0,100,/drive1,101 image=registry.example/wayside/daemon:1.2',
     );
   });
 
   test('names the MQTT port only when it is not the standard one', () => {
-    expect(provisioningCommand(aNode(), { ...parts, mqttPort: 18883 })).toMatch(/ mqttport=18883$/);
+    expect(provisioningCommand(aNode(), { ...parts, mqttPort: 18883 })).toContain(' mqttport=18883 ');
   });
 });

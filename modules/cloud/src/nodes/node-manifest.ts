@@ -21,7 +21,7 @@ export function pullPolicyOf(images: ImageNames): 'never' | 'on-create' {
   return rest.length > 0 && /[.:]/.test(first) ? 'on-create' : 'never';
 }
 
-export function imageOf(images: ImageNames, component: 'agent' | 'hub' | 'cache'): string {
+export function imageOf(images: ImageNames, component: 'daemon' | 'agent' | 'hub' | 'cache'): string {
   return `${images.prefix}${component}:${images.tag}`;
 }
 

@@ -11,6 +11,8 @@ export interface CommandParts {
   registrationKey: string;
   /** MQTT port of the cloud as nodes reach it. */
   mqttPort: number;
+  /** Image of the daemon, e.g. `wayside/daemon:0.1.0`. */
+  daemonImage: string;
 }
 
 /** What the installer takes when it is not told. */
@@ -24,7 +26,7 @@ export function cloudUrlOf(hostname: string, httpsPort: number): string {
 
 /**
  * Fetches the installer under the pinned key and runs it. It is saved first, not piped: a download that breaks off runs nothing.
- * No value needs quotes: GUIDs, base64, host names and drive paths (drive-path.ts) hold nothing a shell reads as syntax.
+ * No value needs quotes: GUIDs, base64, host names, image names and drive paths (drive-path.ts) hold nothing a shell reads as syntax.
  * `$(command -v sudo)` is sudo where there is one; a root shell of a small server often has none.
  */
 export function provisioningCommand(node: NodeRecord, parts: CommandParts): string {
@@ -39,6 +41,7 @@ export function provisioningCommand(node: NodeRecord, parts: CommandParts): stri
     registrationkey: parts.registrationKey,
     ...(parts.mqttPort === MQTT_PORT_DEFAULT ? {} : { mqttport: String(parts.mqttPort) }),
     ...(drives === '' ? {} : { drivepathandsizeingb: drives }),
+    image: parts.daemonImage,
   };
   const words = Object.entries(settings).map(([key, value]) => `${key}=${value}`);
   const download = `curl -fsSk --pinnedpubkey ${pin} -o ${INSTALLER_FILE} ${parts.cloudUrl}/install.sh`;
