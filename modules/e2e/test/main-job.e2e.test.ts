@@ -1,7 +1,7 @@
 // The main job from one end to the other, over the built images and through the scripts an operator runs. The acts share one stack and come in
 // this order; each leaves it as the next one expects.
 
-import { afterAll, beforeAll, describe } from '@jest/globals';
+import { afterAll, beforeAll, describe, jest } from '@jest/globals';
 import { content } from '../src/acts/content.ts';
 import { deployments } from '../src/acts/deployments.ts';
 import { operations } from '../src/acts/operations.ts';
@@ -14,6 +14,10 @@ import { KEEP } from '../src/settings.ts';
 import { removeStack } from '../src/stack.ts';
 
 const REMOVE_TIMEOUT_MS = 120_000;
+/** Of a test that names none: a few commands, on a machine that may be busy. */
+const TEST_TIMEOUT_MS = 60_000;
+
+jest.setTimeout(TEST_TIMEOUT_MS);
 
 beforeAll(removeStack, REMOVE_TIMEOUT_MS);
 afterAll(async () => {
