@@ -77,7 +77,7 @@ export async function createPlatform(options: PlatformOptions): Promise<HubPlatf
     ...{ db, clock, logger, hostNames, registry, twins, authenticator, intake, close },
     gateway: front.gateway,
     ...registryCalls(registry, twins),
-    applyContent: (deviceId, content) => applyContent({ db, clock, registry, twins }, deviceId, content),
+    applyContent: (deviceId, content, by) => applyContent({ db, clock, registry, twins }, deviceId, content, by),
     getContent: (deviceId) => readContent(db, deviceId),
     invokeMethod: (deviceId, moduleId, call) => methods.invoke(deviceId, moduleId, call),
     ...historyCalls(db),

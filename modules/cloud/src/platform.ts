@@ -71,12 +71,15 @@ export interface MethodRequest {
   connectTimeoutSecs?: number;
 }
 
+/** Who made a change: a user name of /api/v1, `policy:<name>` or `identity:<device>[/<module>]` of the IoT Hub face, '' = the cloud itself. Never a client's claim. */
+export type Actor = string;
+
 export interface PlatformEvents {
   /** After the commit, in order of seq. */
   telemetry: TelemetryMessage;
   reported: { deviceId: string; moduleId?: string; patch: JsonObject; version: number; atMs: number };
   /** `patch` is what connected clients get: nulls kept, without $version. */
-  desired: { deviceId: string; moduleId?: string; patch: JsonObject; version: number; atMs: number };
+  desired: { deviceId: string; moduleId?: string; patch: JsonObject; version: number; atMs: number; by: Actor };
   connection: { deviceId: string; moduleId?: string; connected: boolean; atMs: number; reason: string };
   identity: { deviceId: string; moduleId?: string; change: 'created' | 'updated' | 'deleted'; atMs: number };
 }
@@ -116,7 +119,11 @@ export interface Platform {
    * Deploys a base manifest to one device: all or nothing. CLOUD_MANIFEST_INVALID carries `details.problems`.
    * `desiredVersion` is that of $edgeAgent afterwards; unchanged content changes no version.
    */
-  applyContent(deviceId: string, content: ModulesContent): Promise<{ desiredVersion: number; modules: string[] }>;
+  applyContent(
+    deviceId: string,
+    content: ModulesContent,
+    by?: Actor,
+  ): Promise<{ desiredVersion: number; modules: string[] }>;
   /** What is deployed now, in the form applyContent takes; {} before the first deployment. CLOUD_DEVICE_NOT_FOUND. */
   getContent(deviceId: string): Promise<ModulesContent>;
 

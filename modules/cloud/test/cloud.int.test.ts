@@ -212,7 +212,7 @@ describe('deployments', () => {
     modules.sensor = { ...modules.MCC, settings: { image: 'wayside/sample-sensor:1', createOptions: '{}' }, env: {} };
     const deployed = await cloud.call('PUT', '/nodes/edge1/deployment', { json: { content: body } });
     expect(deployed).toMatchObject({ status: 200, body: { modules: expect.arrayContaining(['MCC', 'sensor']) } });
-    const text = `Deployment ${deployed.body.desiredVersion} set`;
+    const text = `Deployment ${deployed.body.desiredVersion} set by admin`;
     await until('the deployment in the timeline', async () => {
       const { events } = (await cloud.call('GET', '/nodes/edge1/timeline')).body;
       return events.some((event: { text: string }) => event.text === text);

@@ -20,6 +20,8 @@ export class FakePlatform {
   readonly devices = new Map<string, DeviceIdentity>();
   readonly contents = new Map<string, ModulesContent>();
   readonly messages: TelemetryMessage[] = [];
+  /** Actor of the newest applyContent. */
+  appliedBy = '';
   agentReported: JsonObject = {};
   desiredVersion = 1;
   desiredAtMs = 0;
@@ -58,7 +60,8 @@ export class FakePlatform {
     } as Partial<Twin> as Twin;
   }
 
-  async applyContent(deviceId: string, content: ModulesContent) {
+  async applyContent(deviceId: string, content: ModulesContent, by = '') {
+    this.appliedBy = by;
     if (this.applyFailure) {
       const failure = this.applyFailure;
       this.applyFailure = undefined;

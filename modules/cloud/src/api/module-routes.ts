@@ -3,7 +3,7 @@
 import type { Json } from '@wayside/protocol';
 import { refusal } from '../errors.ts';
 import { AGENT_NAME, HUB_NAME } from '../health/desired-modules.ts';
-import { nameOf } from './node-routes.ts';
+import { actorOf, nameOf } from './node-routes.ts';
 import type { ApiParts } from './parts.ts';
 import { type Call, json, type Route, type Schema } from './route.ts';
 import { ref } from './schemas.ts';
@@ -81,7 +81,7 @@ async function callMethod(parts: ApiParts, call: Call) {
   const node = await parts.nodes.get(nameOf(call));
   const moduleId = call.params.module === undefined ? undefined : moduleIdOf(call.params.module);
   const body = call.body as MethodBody;
-  const by = call.person?.username ?? '';
+  const by = actorOf(call);
   const target = moduleId ?? 'the device';
   const record = (outcome: string, status: number | null) =>
     parts.timeline.record({

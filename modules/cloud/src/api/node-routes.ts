@@ -9,6 +9,7 @@ import type { NodeAnswer, NodeRecord } from '../nodes/node-record.ts';
 import { fieldsOf } from '../nodes/node-registry.ts';
 import { provisioningCommand } from '../nodes/provisioning-command.ts';
 import { REGISTRATION_KEY_LIFETIME_MS } from '../nodes/registration.ts';
+import type { Actor } from '../platform.ts';
 import type { ApiParts } from './parts.ts';
 import { type Call, json, type Route } from './route.ts';
 import { NODE_CHANGE, NODE_CREATE, ref } from './schemas.ts';
@@ -23,6 +24,11 @@ export function nodeRoutes(parts: ApiParts): Route[] {
 
 export function nameOf(call: Call): string {
   return call.params.name ?? '';
+}
+
+/** How the timeline names the caller. */
+export function actorOf(call: Call): Actor {
+  return call.person?.username ?? '';
 }
 
 function fieldRoutes(parts: ApiParts): Route[] {
@@ -50,8 +56,8 @@ function fieldRoutes(parts: ApiParts): Route[] {
       body: { schema: NODE_CREATE, checkedBy: 'route', bytesMax: FIELDS_BYTES_MAX },
       success: { status: 201, description: 'The node.', schema: ref('Node') },
       refusals: [409],
-      handle: async ({ body }) => {
-        const node = await nodes.create(body);
+      handle: async (call) => {
+        const node = await nodes.create(call.body, actorOf(call));
         await watch.wake(node.name);
         return answerFresh(node);
       },
@@ -75,7 +81,7 @@ function fieldRoutes(parts: ApiParts): Route[] {
       success: { status: 200, description: 'The node afterwards.', schema: ref('Node') },
       refusals: [404, 409],
       handle: async (call) => {
-        const { node } = await nodes.change(nameOf(call), call.body);
+        const { node } = await nodes.change(nameOf(call), call.body, actorOf(call));
         await watch.wake(node.name);
         return answerFresh(node);
       },
@@ -109,7 +115,7 @@ function provisioningRoutes(parts: ApiParts): Route[] {
       handle: async (call) => {
         const node = await nodes.get(nameOf(call));
         const registrationKey = await registration.issueKey(node);
-        const by = call.person?.username ?? '';
+        const by = actorOf(call);
         await timeline.record({
           nodeName: node.name,
           kind: 'registration',
@@ -171,7 +177,7 @@ function deploymentRoutes(parts: ApiParts): Route[] {
           const texts = problems.map((problem) => `${problem.path}: ${problem.message}`).join('; ');
           throw refusal('CLOUD_MANIFEST_INVALID', `Cannot deploy to ${node.name}: ${texts}`, { problems });
         }
-        const { desiredVersion, modules } = await nodes.deploy(node.name, envelope.modulesContent);
+        const { desiredVersion, modules } = await nodes.deploy(node.name, envelope.modulesContent, actorOf(call));
         void watch.wake(node.name);
         return json({ desiredVersion, modules });
       },

@@ -13,6 +13,7 @@ import {
   requireIdentity,
 } from '../identity/identity-rows.ts';
 import type { Registry } from '../identity/registry.ts';
+import type { Actor } from '../platform.ts';
 import type { Db } from '../store/tables.ts';
 import { type ChangedTwin, changeTwin, readTwin, requireTwin } from '../twins/twin-rows.ts';
 import type { TwinService } from '../twins/twin-service.ts';
@@ -41,6 +42,7 @@ export async function applyContent(
   parts: DeploymentParts,
   deviceId: string,
   content: ModulesContent,
+  by: Actor = '',
 ): Promise<AppliedContent> {
   requireManifest(content);
   const nowMs = parts.clock.nowMs();
@@ -54,7 +56,7 @@ export async function applyContent(
   });
   for (const moduleId of done.created) parts.registry.tell(deviceId, moduleId, 'created');
   for (const moduleId of done.removed) parts.registry.tell(deviceId, moduleId, 'deleted');
-  for (const change of done.changed) parts.twins.tellDesired(change);
+  for (const change of done.changed) parts.twins.tellDesired(change, by);
   return { desiredVersion: done.desiredVersion, modules: names };
 }
 

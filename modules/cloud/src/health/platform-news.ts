@@ -1,7 +1,7 @@
 // What the IoT Hub face tells about nodes, for timeline and judgement: connections, deployments, identities, reported properties.
 
 import { describeError, type Logger } from '@wayside/kit';
-import type { NewEvent, Timeline } from '../nodes/timeline.ts';
+import { byWhom, type NewEvent, type Timeline } from '../nodes/timeline.ts';
 import type { Platform } from '../platform.ts';
 
 export interface PlatformNewsOptions {
@@ -30,10 +30,12 @@ export function followPlatform({ platform, timeline, logger, wake }: PlatformNew
       const text = `${moduleId ?? 'The device'} ${connected ? 'connected' : `disconnected: ${reason}`}`;
       tell(deviceId, { nodeName: deviceId, kind: 'connection', subject, text, details: { connected, reason }, atMs });
     }),
-    platform.on('desired', ({ deviceId, moduleId, version, atMs }) => {
-      if (moduleId !== '$edgeAgent') return;
-      const text = `Deployment ${version} set`;
-      tell(deviceId, { nodeName: deviceId, kind: 'deployment', subject: '', text, details: { version }, atMs });
+    platform.on('desired', ({ deviceId, moduleId, version, atMs, by }) => {
+      const isDeployment = moduleId === '$edgeAgent';
+      const what = isDeployment ? 'Deployment' : `Desired properties of ${moduleId ?? 'the device'}: version`;
+      const text = `${what} ${version} set${byWhom(by)}`;
+      const subject = isDeployment ? '' : (moduleId ?? '');
+      tell(deviceId, { nodeName: deviceId, kind: 'deployment', subject, text, details: { version, by }, atMs });
     }),
     platform.on('reported', ({ deviceId, moduleId }) => {
       if (moduleId === '$edgeAgent') tell(deviceId, undefined);

@@ -5,6 +5,7 @@ import type { HubPlatform } from '../create-platform.ts';
 import { refusal } from '../errors.ts';
 import { type Call, mayCall } from '../identity/rights.ts';
 import { type Principal, resourceCoversPath } from '../identity/sas-authenticator.ts';
+import type { Actor } from '../platform.ts';
 
 const principals = new WeakMap<Request, Principal>();
 
@@ -36,6 +37,14 @@ export function authorize(
 
 export function principalOf(request: Request): Principal | undefined {
   return principals.get(request);
+}
+
+/** How the timeline names the caller. */
+export function actorOf(request: Request): Actor {
+  const principal = principals.get(request);
+  if (principal === undefined) return '';
+  if (principal.kind === 'policy') return `policy:${principal.policy}`;
+  return `identity:${[principal.deviceId, principal.moduleId].filter((id) => id !== undefined).join('/')}`;
 }
 
 function isAllowed(

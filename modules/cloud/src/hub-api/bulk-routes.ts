@@ -7,9 +7,10 @@ import type { HubPlatform } from '../create-platform.ts';
 import { refusal } from '../errors.ts';
 import { parseIdentityInput } from '../identity/identity-input.ts';
 import { iotHubErrorForm } from '../iot-hub-errors.ts';
+import type { Actor } from '../platform.ts';
 import { requireTwinSection } from '../twins/twin-limits.ts';
 import type { TwinChange } from '../twins/twin-rows.ts';
-import { authorize } from './authorize.ts';
+import { actorOf, authorize } from './authorize.ts';
 import { readSections } from './twin-routes.ts';
 
 export const BULK_ITEMS_MAX = 100;
@@ -20,6 +21,7 @@ interface BulkItem {
   etag?: string;
   twinEtag?: string;
   fields: JsonObject;
+  by: Actor;
 }
 
 type Operation = (platform: HubPlatform, item: BulkItem) => Promise<void>;
@@ -52,7 +54,7 @@ export function bulkRoutes(platform: HubPlatform): Router {
     }
     const errors: JsonObject[] = [];
     for (const entry of body as Json[]) {
-      const failed = await importOne(platform, entry);
+      const failed = await importOne(platform, entry, actorOf(request));
       if (failed) errors.push(failed);
     }
     response.status(errors.length === 0 ? 200 : 400).json({ isSuccessful: errors.length === 0, errors, warnings: [] });
@@ -60,13 +62,13 @@ export function bulkRoutes(platform: HubPlatform): Router {
   return router;
 }
 
-async function importOne(platform: HubPlatform, entry: Json): Promise<JsonObject | undefined> {
+async function importOne(platform: HubPlatform, entry: Json, by: Actor): Promise<JsonObject | undefined> {
   const fields = typeof entry === 'object' && entry !== null && !Array.isArray(entry) ? entry : {};
   const mode = typeof fields.importMode === 'string' ? fields.importMode : 'createOrUpdate';
   try {
     const operation = Object.hasOwn(OPERATIONS, mode.toLowerCase()) ? OPERATIONS[mode.toLowerCase()] : undefined;
     if (!operation) throw refusal('CLOUD_ARGUMENT_INVALID', `Cannot use importMode: it is "${mode}"`);
-    await operation(platform, readItem(fields));
+    await operation(platform, readItem(fields, by));
     return undefined;
   } catch (error) {
     if (!isEdgeError(error)) throw error;
@@ -81,7 +83,7 @@ async function importOne(platform: HubPlatform, entry: Json): Promise<JsonObject
   }
 }
 
-function readItem(fields: JsonObject): BulkItem {
+function readItem(fields: JsonObject, by: Actor): BulkItem {
   if (typeof fields.id !== 'string') throw refusal('CLOUD_ARGUMENT_INVALID', 'Cannot use an item: its id is missing');
   const etag = fields.eTag ?? fields.etag;
   const twinEtag = fields.twinETag ?? fields.twinEtag;
@@ -91,6 +93,7 @@ function readItem(fields: JsonObject): BulkItem {
     ...(typeof etag === 'string' ? { etag: unquoted(etag) } : {}),
     ...(typeof twinEtag === 'string' ? { twinEtag: unquoted(twinEtag) } : {}),
     fields,
+    by,
   };
 }
 
@@ -102,7 +105,7 @@ async function create({ registry, twins }: HubPlatform, item: BulkItem): Promise
   const input = parseIdentityInput(item.fields);
   if (item.moduleId === undefined) await registry.createDevice(item.deviceId, input);
   else await registry.createModule(item.deviceId, item.moduleId, input);
-  if (twin) await twins.change(item.deviceId, item.moduleId, twin, '*');
+  if (twin) await twins.change(item.deviceId, item.moduleId, twin, '*', item.by);
 }
 
 async function update({ registry }: HubPlatform, item: BulkItem, ifMatch: string): Promise<void> {
@@ -117,7 +120,7 @@ async function remove({ registry }: HubPlatform, item: BulkItem, ifMatch: string
 }
 
 async function updateTwin({ twins }: HubPlatform, item: BulkItem, ifMatch: string): Promise<void> {
-  await twins.change(item.deviceId, item.moduleId, readTwinChange(item) ?? {}, ifMatch);
+  await twins.change(item.deviceId, item.moduleId, readTwinChange(item) ?? {}, ifMatch, item.by);
 }
 
 async function exists({ registry }: HubPlatform, { deviceId, moduleId }: BulkItem): Promise<boolean> {

@@ -4,7 +4,7 @@ import { readEnvelope } from '@wayside/protocol';
 import { Router } from 'express';
 import type { HubPlatform } from '../create-platform.ts';
 import { refusal } from '../errors.ts';
-import { authorize } from './authorize.ts';
+import { actorOf, authorize } from './authorize.ts';
 import { bodyObject, pathId } from './request-fields.ts';
 
 export function deploymentRoutes(platform: HubPlatform): Router {
@@ -25,7 +25,7 @@ export function deploymentRoutes(platform: HubPlatform): Router {
         { problems: envelope.problems.map((p) => ({ path: p.path, message: p.message })) },
       );
     }
-    await platform.applyContent(pathId(request, 'deviceId'), envelope.modulesContent);
+    await platform.applyContent(pathId(request, 'deviceId'), envelope.modulesContent, actorOf(request));
     response.status(204).end();
   });
   return router;

@@ -7,7 +7,7 @@ import { refusal } from '../errors.ts';
 import type { Twin } from '../platform.ts';
 import { twinJson } from '../twins/twin-json.ts';
 import type { TwinChange } from '../twins/twin-rows.ts';
-import { authorize } from './authorize.ts';
+import { actorOf, authorize } from './authorize.ts';
 import { bodyObject, ifMatch, objectField, pathId } from './request-fields.ts';
 
 export const TWIN_PATHS = ['/twins/:deviceId', '/twins/:deviceId/modules/:moduleId'];
@@ -43,7 +43,7 @@ async function change(platform: HubPlatform, request: Request, response: Respons
   await answerTwin(
     platform,
     response,
-    await platform.twins.change(deviceId, moduleId, wanted, ifMatch(request) ?? '*'),
+    await platform.twins.change(deviceId, moduleId, wanted, ifMatch(request) ?? '*', actorOf(request)),
   );
 }
 

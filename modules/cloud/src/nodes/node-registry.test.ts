@@ -58,6 +58,23 @@ describe('NodeRegistry.change()', () => {
     expect(await bench.events()).toEqual(['Cache node created', 'Fields changed: httpPort']);
   });
 
+  test('the timeline names who did it', async () => {
+    const bench = await createBench();
+    await bench.nodes.create({ name: 'edge1' }, 'alice');
+    expect(bench.platform.appliedBy).toBe('alice');
+    await bench.nodes.change('edge1', { httpPort: 8080 }, 'bob');
+    expect(bench.platform.appliedBy).toBe('alice');
+    await bench.nodes.change('edge1', { drives: [{ path: '/d', sizeGb: 10 }] }, 'carol');
+    expect(bench.platform.appliedBy).toBe('carol');
+    await bench.nodes.deploy('edge1', {}, 'dora');
+    expect(bench.platform.appliedBy).toBe('dora');
+    expect(await bench.events()).toEqual([
+      'Cache node created by alice',
+      'Fields changed by bob: httpPort',
+      'Fields changed by carol: drives',
+    ]);
+  });
+
   test('a deployment that an operator wrote is left as it is', async () => {
     const bench = await createBench();
     await bench.aNode();

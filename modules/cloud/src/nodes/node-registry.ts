@@ -9,13 +9,13 @@ import { randomUUID } from 'node:crypto';
 import { type Clock, describeError, EdgeError, isEdgeError, type Logger, Semaphore } from '@wayside/kit';
 import { jsonEqual, type ModulesContent } from '@wayside/protocol';
 import { refusal } from '../errors.ts';
-import type { Platform } from '../platform.ts';
+import type { Actor, Platform } from '../platform.ts';
 import { checkFieldConflicts, type FieldProblem, type FieldRules, readNodeFields } from './node-fields.ts';
 import { generateManifest, type ImageNames } from './node-manifest.ts';
 import type { NodeFields, NodeRecord } from './node-record.ts';
 import { deleteNodeRow, insertNode, readNode, readNodes, updateNodeFields } from './node-rows.ts';
 import type { NodeDb } from './tables.ts';
-import type { Timeline } from './timeline.ts';
+import { byWhom, type Timeline } from './timeline.ts';
 
 /** One replica judges and probes all of them every few seconds. */
 export const NODES_MAX = 5_000;
@@ -69,7 +69,7 @@ export class NodeRegistry {
   }
 
   /** Node, device, twins and first deployment, or nothing. CLOUD_NODE_INVALID, CLOUD_NODE_CONFLICT, CLOUD_NODE_LIMIT. */
-  create(input: unknown): Promise<NodeRecord> {
+  create(input: unknown, by: Actor = ''): Promise<NodeRecord> {
     return this.turn.run(async () => {
       const fields = readOrRefuse(input, this.options.rules);
       const others = await this.list();
@@ -88,19 +88,15 @@ export class NodeRegistry {
         provisionedHost: null,
       };
       await insertNode(this.options.db, node);
-      await this.createDevice(node);
-      await this.options.timeline.record({
-        nodeName: node.name,
-        kind: 'node',
-        subject: '',
-        text: 'Cache node created',
-      });
+      await this.createDevice(node, by);
+      const text = `Cache node created${byWhom(by)}`;
+      await this.options.timeline.record({ nodeName: node.name, kind: 'node', subject: '', text, details: { by } });
       return node;
     });
   }
 
   /** Changes the fields given. `followed` = the deployment was made from the fields and was made anew from the changed ones. */
-  change(name: string, input: unknown): Promise<{ node: NodeRecord; followed: boolean }> {
+  change(name: string, input: unknown, by: Actor = ''): Promise<{ node: NodeRecord; followed: boolean }> {
     return this.turn.run(async () => {
       const before = await this.get(name);
       const fields = readOrRefuse(input, this.options.rules, fieldsOf(before));
@@ -112,18 +108,23 @@ export class NodeRegistry {
       if (changed.length === 0) return { node: before, followed: false };
       const node: NodeRecord = { ...before, ...fields, updatedAtMs: this.options.clock.nowMs() };
       await updateNodeFields(this.options.db, node);
-      const followed = await this.followFields(before, node);
-      const text = `Fields changed: ${changed.join(', ')}`;
-      await this.options.timeline.record({ nodeName: name, kind: 'node', subject: '', text, details: { changed } });
+      const followed = await this.followFields(before, node, by);
+      const text = `Fields changed${byWhom(by)}: ${changed.join(', ')}`;
+      const details = { changed, by };
+      await this.options.timeline.record({ nodeName: name, kind: 'node', subject: '', text, details });
       return { node, followed };
     });
   }
 
   /** Deploys a manifest of the operator's own, all or nothing: CLOUD_MANIFEST_INVALID with every problem. */
-  deploy(name: string, content: ModulesContent): Promise<{ desiredVersion: number; modules: string[] }> {
+  deploy(
+    name: string,
+    content: ModulesContent,
+    by: Actor = '',
+  ): Promise<{ desiredVersion: number; modules: string[] }> {
     return this.turn.run(async () => {
       await this.get(name);
-      return this.options.platform.applyContent(name, content);
+      return this.options.platform.applyContent(name, content, by);
     });
   }
 
@@ -153,13 +154,13 @@ export class NodeRegistry {
     }
   }
 
-  private async createDevice(node: NodeRecord): Promise<void> {
+  private async createDevice(node: NodeRecord, by: Actor): Promise<void> {
     const { platform, db } = this.options;
     let isMade = false;
     try {
       await platform.createEdgeDevice(node.name);
       isMade = true;
-      await platform.applyContent(node.name, this.manifestOf(node));
+      await platform.applyContent(node.name, this.manifestOf(node), by);
     } catch (error) {
       if (isMade) await this.deleteDevice(node.name);
       await deleteNodeRow(db, node.name);
@@ -177,14 +178,14 @@ export class NodeRegistry {
     }
   }
 
-  private async followFields(before: NodeRecord, after: NodeRecord): Promise<boolean> {
+  private async followFields(before: NodeRecord, after: NodeRecord, by: Actor): Promise<boolean> {
     const { platform, db } = this.options;
     const wanted = this.manifestOf(after);
     if (jsonEqual(this.manifestOf(before), wanted)) return false;
     try {
       const current = await platform.getContent(after.name);
       if (!jsonEqual(current, this.manifestOf(before))) return false;
-      await platform.applyContent(after.name, wanted);
+      await platform.applyContent(after.name, wanted, by);
       return true;
     } catch (error) {
       await updateNodeFields(db, before);

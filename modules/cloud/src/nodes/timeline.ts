@@ -1,6 +1,7 @@
 // What happened to a node, in order, bounded: deployments, connections, module changes, probe changes, registration, method calls.
 
 import type { JsonObject } from '@wayside/protocol';
+import type { Actor } from '../platform.ts';
 import type { NodeDb } from './tables.ts';
 
 /** Events kept per node; the oldest go first. */
@@ -34,6 +35,11 @@ export interface NewEvent {
 
 export interface TimelineEvent extends Required<NewEvent> {
   seq: number;
+}
+
+/** ` by NAME` for a text; '' when the cloud did it itself. */
+export function byWhom(actor: Actor): string {
+  return actor === '' ? '' : ` by ${actor}`;
 }
 
 export type TimelineListener = (event: TimelineEvent) => void;

@@ -2,7 +2,7 @@
 
 import type { Clock } from '@wayside/kit';
 import type { JsonObject } from '@wayside/protocol';
-import type { Twin } from '../platform.ts';
+import type { Actor, Twin } from '../platform.ts';
 import type { PlatformBus } from '../platform-events.ts';
 import type { CommitGroup } from '../store/commit-group.ts';
 import type { Db } from '../store/tables.ts';
@@ -25,12 +25,18 @@ export class TwinService {
   }
 
   /** Changes tags and desired properties when `ifMatch` (etag or '*') holds. */
-  async change(deviceId: string, moduleId: string | undefined, change: TwinChange, ifMatch: string): Promise<Twin> {
+  async change(
+    deviceId: string,
+    moduleId: string | undefined,
+    change: TwinChange,
+    ifMatch: string,
+    by: Actor = '',
+  ): Promise<Twin> {
     const { commits, clock } = this.parts;
     const changed = await commits.run(async (trx) =>
       changeTwin(trx, await requireTwin(trx, deviceId, moduleId), change, ifMatch, clock.nowMs()),
     );
-    this.tellDesired(changed);
+    this.tellDesired(changed, by);
     return changed.twin;
   }
 
@@ -51,7 +57,7 @@ export class TwinService {
   }
 
   /** After the commit of a change: connected clients and listeners learn of it. */
-  tellDesired(changed: ChangedTwin): void {
+  tellDesired(changed: ChangedTwin, by: Actor): void {
     const { twin, desiredPatch } = changed;
     if (!desiredPatch) return;
     this.parts.bus.emit('desired', {
@@ -60,6 +66,7 @@ export class TwinService {
       patch: desiredPatch,
       version: twin.desiredVersion,
       atMs: this.parts.clock.nowMs(),
+      by,
     });
   }
 }
