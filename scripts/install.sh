@@ -41,7 +41,7 @@ ensure_engine() {
   fi
   if [ -d /run/systemd/system ]; then
     systemctl enable --now docker >/dev/null 2>&1 || true
-  elif ! pgrep -x dockerd >/dev/null; then
+  elif ! pidof dockerd >/dev/null; then
     mkdir -p /var/log
     setsid nohup dockerd --host unix:///var/run/docker.sock >/var/log/dockerd.log 2>&1 </dev/null &
   fi
@@ -84,7 +84,7 @@ fi
 [[ $instance =~ ^[a-z0-9]*$ ]] || problems+=("instance is \"$instance\", wanted lower-case letters and digits")
 [[ $mqttport =~ ^[0-9]+$ ]] || problems+=("mqttport is \"$mqttport\", wanted a port number")
 [ "$shoulduseproxy" != true ] || [[ $proxyurl =~ ^http://[^:/]+:[0-9]+$ ]] || problems+=("proxyurl is \"$proxyurl\", wanted http://host:port")
-hostname=${hostname:-$(hostname | tr '[:upper:]' '[:lower:]')}
+hostname=${hostname:-$(uname -n | tr '[:upper:]' '[:lower:]')}
 [[ $hostname =~ ^[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?$ ]] || problems+=("hostname is \"$hostname\", wanted a DNS name of at most 64 characters")
 
 # Drives: /path,GB pairs. The paths that the original refuses are refused here: `.`, `./var`, `/`, spaces.

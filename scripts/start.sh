@@ -55,11 +55,15 @@ mkdir -p "$cloud_state"
 chown 13622:13622 "$cloud_state"
 chmod 0700 "$cloud_state"
 # The address at which the cloud's probe reaches the node, and other machines this cloud.
-address=$(ip -4 route get 192.0.2.1 2>/dev/null | sed -n 's/.* src \([0-9.]*\).*/\1/p' | head -1)
+# (The source address towards outside; connecting a datagram socket sends nothing.)
+address=$(node -e '
+  const socket = require("dgram").createSocket("udp4");
+  socket.on("error", () => socket.close());
+  socket.connect(9, "192.0.2.1", () => { console.log(socket.address().address); socket.close(); });')
 address=${address:-$(docker network inspect bridge -f '{{(index .IPAM.Config 0).Gateway}}')}
 run_current "$cloud_container" "wayside/cloud:$version" --label io.wayside.component=cloud \
   -p "$cloud_https_port:8443" -p "$cloud_mqtt_port:8883" -v "$cloud_state:/var/lib/wayside-cloud" \
-  -e "WAYSIDE_CLOUD_HOSTNAME=$cloud_hostname" -e "WAYSIDE_CLOUD_ALT_NAMES=$(hostname),$address" \
+  -e "WAYSIDE_CLOUD_HOSTNAME=$cloud_hostname" -e "WAYSIDE_CLOUD_ALT_NAMES=$(uname -n),$address" \
   -e "WAYSIDE_CLOUD_PUBLIC_HTTPS_PORT=$cloud_https_port" -e "WAYSIDE_CLOUD_PUBLIC_MQTT_PORT=$cloud_mqtt_port" -e "WAYSIDE_IMAGE_TAG=$version"
 wait_until 60 "the cloud answers on $cloud_url" curl -fsSk --max-time 3 "$cloud_url/api/v1/healthz"
 scripts/wayside login "$cloud_url" --user admin --password-file "$cloud_state/admin-secret" --ca "$cloud_state/ca/ca.pem" >/dev/null
