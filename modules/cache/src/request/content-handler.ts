@@ -103,6 +103,7 @@ export class ContentHandler {
     const origin = origins.resolve(wanted.host);
     if (origin === undefined) {
       counters.refused += 1;
+      this.#deps.logger.debug('Host refused', { code: 'CACHE_ORIGIN_REFUSED', host: wanted.host });
       this.#refuse(response, 403);
       return;
     }
