@@ -10,14 +10,9 @@ const CLIENTS = 50;
 export function content(): void {
   test('1 GiB by parallel ranges has the bytes of the origin', async () => {
     const path = `/bytes/${1024 * MIB}/big-${Date.now()}`;
-    const direct = ask(path, { base: await originUrl() });
-    const before = await originStats();
     const cold = await hashByRanges(path, { sizeBytes: 1024 * MIB, rangeBytes: 8 * MIB, parallel: 8, host: CDN_HOST });
-    const wanted = await direct;
-    expect(wanted.bytes).toBe(1024 * MIB);
-    expect(cold).toEqual({ sha256: wanted.sha256, not206: 0 });
-    expect(before.bytes).toBeGreaterThanOrEqual(0);
     const filled = await originStats();
+    expect(filled.paths[path]?.bytes).toBe(1024 * MIB);
     // Another split of the same object is answered from what is there.
     const warm = await hashByRanges(path, {
       sizeBytes: 1024 * MIB,
@@ -25,8 +20,11 @@ export function content(): void {
       parallel: 6,
       host: CDN_HOST,
     });
-    expect(warm).toEqual({ sha256: wanted.sha256, not206: 0 });
     expect((await originStats()).bytes).toBe(filled.bytes);
+    const wanted = await ask(path, { base: await originUrl() });
+    expect(wanted.bytes).toBe(1024 * MIB);
+    expect(cold).toEqual({ sha256: wanted.sha256, not206: 0 });
+    expect(warm).toEqual(cold);
   }, 180_000);
 
   test(`${CLIENTS} clients at once on a cold 64 MiB object: the origin sends it once`, async () => {
