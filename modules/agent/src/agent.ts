@@ -6,6 +6,7 @@ import type { SystemInfo } from '@wayside/protocol';
 import { CloudConnection } from './cloud/cloud-connection.ts';
 import type { CloudClient, CloudHandlers } from './cloud/module-client.ts';
 import type { AgentConfig } from './config.ts';
+import { DaemonWatch } from './daemon/daemon-watch.ts';
 import type { ManagementClient } from './daemon/management-client.ts';
 import { type Backup, Deployments } from './deployment/deployments.ts';
 import { SealedFile, type Sealer } from './deployment/sealed-file.ts';
@@ -51,6 +52,7 @@ export class Agent {
   readonly #reporter: Reporter;
   readonly #health: HealthSender;
   readonly #host: HostSampler;
+  readonly #daemon: DaemonWatch;
   readonly #methods: AgentMethods;
   readonly #cloud: CloudConnection;
   readonly #stop = new AbortController();
@@ -95,6 +97,14 @@ export class Agent {
     this.#reporter = new Reporter(clock, logger);
     this.#health = new HealthSender(clock, logger);
     this.#host = new HostSampler(() => engine.systemResources(), clock, logger);
+    this.#daemon = new DaemonWatch({
+      socketMark: () => engine.socketMark(),
+      systemInfo: () => engine.systemInfo(),
+      onNewSocket: () => this.#host.hurry(),
+      onSystemInfo: (info) => this.#onSystemInfo(info),
+      clock,
+      logger,
+    });
     this.#methods = this.#createMethods();
     this.#cloud = this.#createCloud();
   }
@@ -111,7 +121,11 @@ export class Agent {
       this.#reconciler.run(signal),
       this.#cloud.run(signal),
       this.#health.run(signal),
-      this.#host.run(signal, (resources) => metrics.onResources(resources)),
+      this.#host.run(signal, (resources) => {
+        metrics.onResources(resources);
+        void this.#daemon.onUptime(resources.process_uptime);
+      }),
+      this.#daemon.run(signal),
       this.#readSystemInfo(signal),
     ]);
   }
@@ -202,7 +216,13 @@ export class Agent {
       logger.error('Reported properties do not fit the twin', { code: 'AGENT_REPORT_TOO_LARGE', shortened });
     this.#shortened = shortened;
     this.#reporter.want(section);
-    this.#health.update(toHealth(snapshot, version.version, this.#host.figures()));
+    this.#health.update(
+      toHealth(snapshot, {
+        agentVersion: version.version,
+        daemon: this.#daemon.facts,
+        host: this.#host.figures(),
+      }),
+    );
   }
 
   async #startFromBackup(signal: AbortSignal): Promise<void> {
@@ -219,13 +239,18 @@ export class Agent {
     }
   }
 
+  #onSystemInfo(info: SystemInfo): void {
+    const { metrics, version } = this.#ports;
+    this.#platform = { os: info.osType, architecture: info.architecture, version: info.version };
+    metrics.onSystemInfo(info, version.version);
+  }
+
   async #readSystemInfo(signal: AbortSignal): Promise<void> {
-    const { engine, clock, metrics, version } = this.#ports;
+    const { engine, clock } = this.#ports;
     while (!signal.aborted) {
       const info: SystemInfo | undefined = await engine.systemInfo().catch(() => undefined);
       if (info) {
-        this.#platform = { os: info.osType, architecture: info.architecture, version: info.version };
-        metrics.onSystemInfo(info, version.version);
+        this.#onSystemInfo(info);
         return;
       }
       await clock.sleep(SYSTEM_INFO_RETRY_MS, signal).catch(() => undefined);

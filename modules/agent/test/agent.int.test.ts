@@ -200,6 +200,25 @@ describe('edgeAgent', () => {
   );
 
   test(
+    'a restart of the daemon is told of, with its new start',
+    async () => {
+      startAgent();
+      const told = () => healths().at(-1)?.daemon ?? undefined;
+      const first = await until('the daemon in the health message', told);
+      expect(first.version).toBe('0.1.0');
+      await until('an uptime beyond the jitter', () => Date.now() - Date.parse(first.startTimeUtc) > 4_000);
+      expect(told()).toEqual(first);
+      await daemon.stop();
+      await daemon.start();
+      const restartedMs = Date.now();
+      await until('the new start', () => told()?.startTimeUtc !== first.startTimeUtc);
+      expect(Date.now() - restartedMs).toBeLessThan(SEEN_MS_MAX);
+      expect(Math.abs(Date.parse(told()?.startTimeUtc ?? '') - restartedMs)).toBeLessThan(3_000);
+    },
+    TEST_MS_MAX,
+  );
+
+  test(
     'starts from the encrypted backup while the cloud is away, and catches up after',
     async () => {
       cloud.patchDesired(manifest({ a: moduleOf('repo/a:1', { env: { SECRET: { value: 'hush-hush' } } }) }));

@@ -30,6 +30,7 @@ export class FakeDaemon {
   readonly #options: FakeDaemonOptions;
   readonly #sealKey = randomBytes(32);
   readonly #server: Server;
+  #startedMs = 0;
 
   constructor(options: FakeDaemonOptions) {
     this.#options = options;
@@ -43,6 +44,7 @@ export class FakeDaemon {
   }
 
   async start(): Promise<void> {
+    this.#startedMs = performance.now();
     await listen(this.#server, { path: this.#options.socketPath });
   }
 
@@ -86,7 +88,7 @@ export class FakeDaemon {
       case 'GET /systeminfo':
         return { status: 200, body: { osType: 'linux', architecture: 'amd64', version: '0.1.0' } };
       case 'GET /systeminfo/resources':
-        return { status: 200, body: RESOURCES };
+        return { status: 200, body: { ...RESOURCES, process_uptime: this.#uptimeSecs() } };
       case 'GET /systeminfo/supportbundle':
         return { status: 200, raw: Buffer.from(`PK${url.search}`) };
       default:
@@ -108,6 +110,10 @@ export class FakeDaemon {
     else if (action === 'stop') await engine.stopModule(name);
     else return { status: 404, body: { message: `no route ${what}` } };
     return { status: verb === 'PUT' ? 201 : 204 };
+  }
+
+  #uptimeSecs(): number {
+    return Math.floor((performance.now() - this.#startedMs) / 1000);
   }
 
   #workload(action: string | undefined, body: { [name: string]: string }): Answer {
@@ -134,7 +140,6 @@ export class FakeDaemon {
 
 const RESOURCES = {
   host_uptime: 100,
-  process_uptime: 50,
   used_cpu: 1.5,
   used_ram: 1000,
   total_ram: 2000,

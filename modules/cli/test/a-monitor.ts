@@ -40,6 +40,12 @@ export function aMonitor(o: Partial<NodeMonitor> = {}): NodeMonitor {
       aModuleHealth({ name: 'edgeAgent', image: 'wayside/agent:0.1.0' }),
       aModuleHealth({ restartCount: 2, startsSeen: 3 }),
     ],
+    daemon: {
+      version: '0.1.0',
+      startTimeUtc: '2026-11-22T11:00:00.000Z',
+      startsSeen: 1,
+      lastChangeUtc: '2026-11-22T11:00:01.000Z',
+    },
     cache: {
       egressMbps: 812.3,
       ingressMbps: 4.05,

@@ -1,5 +1,6 @@
 // One HTTP call to the daemon over its unix socket (or http:// in tests): api-version, time limit, size limit, errors by our codes.
 
+import { stat } from 'node:fs/promises';
 import { EdgeError } from '@wayside/kit';
 import got, { HTTPError, type Method, RequestError } from 'got';
 
@@ -19,13 +20,21 @@ export interface DaemonCall {
 
 export class DaemonHttp {
   readonly #base: string;
-  readonly #isUnix: boolean;
+  /** '' = no unix socket. */
+  readonly #socketPath: string;
 
   /** `uri`: unix:///path/to/socket or http://host:port. */
   constructor(uri: string) {
     const url = new URL(uri);
-    this.#isUnix = url.protocol === 'unix:';
-    this.#base = this.#isUnix ? `http://unix:${url.pathname}:` : uri.replace(/\/$/, '');
+    this.#socketPath = url.protocol === 'unix:' ? url.pathname : '';
+    this.#base = this.#socketPath === '' ? uri.replace(/\/$/, '') : `http://unix:${url.pathname}:`;
+  }
+
+  /** Changes when somebody listens anew at the unix socket; '' when it is not there, or no unix socket. */
+  async socketMark(): Promise<string> {
+    if (this.#socketPath === '') return '';
+    const facts = await stat(this.#socketPath).catch(() => undefined);
+    return facts === undefined ? '' : `${facts.dev}:${facts.ino}:${facts.ctimeMs}`;
   }
 
   #url(call: DaemonCall): string {
@@ -42,7 +51,7 @@ export class DaemonHttp {
     const request = got(this.#url(call), {
       method: call.method,
       ...(call.body === undefined ? {} : { json: call.body }),
-      enableUnixSockets: this.#isUnix,
+      enableUnixSockets: this.#socketPath !== '',
       retry: { limit: 0 },
       timeout: { request: call.timeoutMs },
       responseType: 'buffer',
@@ -79,7 +88,7 @@ export class DaemonHttp {
   stream(call: DaemonCall): NodeJS.ReadableStream {
     return got.stream(this.#url(call), {
       method: call.method,
-      enableUnixSockets: this.#isUnix,
+      enableUnixSockets: this.#socketPath !== '',
       retry: { limit: 0 },
       timeout: { request: call.timeoutMs },
       ...(call.signal ? { signal: call.signal } : {}),

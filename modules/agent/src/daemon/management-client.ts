@@ -136,6 +136,11 @@ export class ManagementClient implements ContainerEngine {
     );
   }
 
+  /** See DaemonHttp.socketMark(). */
+  socketMark(): Promise<string> {
+    return this.#http.socketMark();
+  }
+
   async systemInfo(): Promise<SystemInfo> {
     return this.#http.json<SystemInfo>({ method: 'GET', path: '/systeminfo', timeoutMs: LIST_TIMEOUT_MS });
   }

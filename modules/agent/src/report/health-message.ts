@@ -1,11 +1,17 @@
 // Body of the health message (docs/contracts.md 7) from a snapshot, and what counts as a change worth telling at once. Pure.
 
-import type { AgentHealth, ModuleHealth } from '@wayside/protocol';
+import type { AgentHealth, DaemonHealth, ModuleHealth } from '@wayside/protocol';
 import type { ModuleSnapshot, Snapshot } from './snapshot.ts';
 
 export type HostFigures = AgentHealth['host'];
 
-export function toHealth(snapshot: Snapshot, agentVersion: string, host: HostFigures): AgentHealth {
+export interface HealthParts {
+  agentVersion: string;
+  daemon: DaemonHealth | null;
+  host: HostFigures;
+}
+
+export function toHealth(snapshot: Snapshot, { agentVersion, daemon, host }: HealthParts): AgentHealth {
   const { version, code, description } = snapshot.lastDesired;
   return {
     schemaVersion: '1.0',
@@ -14,6 +20,7 @@ export function toHealth(snapshot: Snapshot, agentVersion: string, host: HostFig
     lastDesiredVersion: version,
     lastDesiredStatus: { code, description },
     modules: snapshot.modules.map(moduleHealth),
+    daemon,
     host,
   };
 }
@@ -44,7 +51,7 @@ export function changeMark(health: AgentHealth): string {
     module.lastStartTimeUtc,
     module.imageHash,
   ]);
-  return JSON.stringify([health.lastDesiredVersion, health.lastDesiredStatus.code, modules]);
+  return JSON.stringify([health.lastDesiredVersion, health.lastDesiredStatus.code, health.daemon, modules]);
 }
 
 function toUtc(ms: number | null | undefined): string | null {

@@ -25,6 +25,7 @@ const health = (runtimeStatus: ModuleHealth['runtimeStatus'], restartCount = 0):
   lastDesiredVersion: 1,
   lastDesiredStatus: { code: 200, description: '' },
   modules: [{ name: 'a', runtimeStatus, restartCount } as ModuleHealth],
+  daemon: null,
   host: { uptimeSecs: 1, usedCpuPercent: null, usedMemoryBytes: null, totalMemoryBytes: null, disks: [] },
 });
 const marks = () => sent.map((each) => `${each.modules[0]?.runtimeStatus} ${each.modules[0]?.restartCount}`);
@@ -54,6 +55,22 @@ test('at once on a change, else every 15 s', async () => {
   expect(marks()).toEqual(['running 0', 'backoff 0']);
   await clock.advance(15_000);
   expect(sent).toHaveLength(3);
+});
+
+test('a restart of the daemon is a change', async () => {
+  sender.attach(sink);
+  const daemon = { version: '1', startTimeUtc: '2026-01-01T00:00:00.000Z' };
+  sender.update({ ...health('running'), daemon });
+  await clock.advance(0);
+  sender.update({ ...health('running'), daemon: { ...daemon } });
+  await clock.advance(0);
+  expect(sent).toHaveLength(1);
+  sender.update({ ...health('running'), daemon: { ...daemon, startTimeUtc: '2026-01-01T00:10:00.000Z' } });
+  await clock.advance(0);
+  expect(sent.map((each) => each.daemon?.startTimeUtc)).toEqual([
+    '2026-01-01T00:00:00.000Z',
+    '2026-01-01T00:10:00.000Z',
+  ]);
 });
 
 test('offline: every change is kept in order, regular messages only as the latest', async () => {

@@ -39,9 +39,19 @@ test('monitorText() of a node in trouble', () => {
       }),
       aModuleHealth({ name: 'old', runtimeStatus: 'running', desiredStatus: null }),
     ],
+    daemon: {
+      version: '0.1.1',
+      startTimeUtc: '2026-11-22T11:59:15.000Z',
+      startsSeen: 3,
+      lastChangeUtc: '2026-11-22T11:59:20.000Z',
+    },
     cache: null,
   });
   expectGolden('monitor-trouble.txt', monitorText(monitor, NOW_MS));
+});
+
+test('monitorText() before the daemon is known', () => {
+  expect(monitorText(aMonitor({ daemon: null }), NOW_MS)).toMatch(/^daemon +not reported yet$/m);
 });
 
 test.each([

@@ -35,8 +35,17 @@ function head(m: NodeMonitor, nowMs: number, style: (state: string) => string): 
       ['deployment', `${rollout}, status ${d.code}${d.description === '' ? '' : `: ${d.description}`}`],
       ['cloud link', link],
       ['content probe', probed],
+      ['daemon', daemonWords(m, nowMs)],
     ],
   )}`;
+}
+
+/** A cloud that does not know of daemons leaves the field out. */
+function daemonWords({ daemon }: Partial<NodeMonitor>, nowMs: number): string {
+  if (!daemon) return 'not reported yet';
+  const { version, startTimeUtc, startsSeen, lastChangeUtc } = daemon;
+  const starts = `${startsSeen} ${startsSeen === 1 ? 'start' : 'starts'} seen`;
+  return `version ${version}, up ${distance(startTimeUtc, nowMs)}, ${starts}, last change ${ago(lastChangeUtc, nowMs)}`;
 }
 
 function modules(m: NodeMonitor, nowMs: number): string {

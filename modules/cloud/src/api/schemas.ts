@@ -72,6 +72,8 @@ const MODULE = object({
   lastChangeUtc: timeOrNull,
 });
 
+const DAEMON = object({ version: text, startTimeUtc: time, startsSeen: integer, lastChangeUtc: time });
+
 const CACHE = object({
   egressMbps: number,
   ingressMbps: number,
@@ -86,7 +88,9 @@ const EVENT = object({
   seq: integer,
   nodeName: text,
   atUtc: time,
-  kind: { enum: ['node', 'registration', 'deployment', 'connection', 'module', 'probe', 'state', 'method', 'drive'] },
+  kind: {
+    enum: ['node', 'registration', 'deployment', 'connection', 'module', 'daemon', 'probe', 'state', 'method', 'drive'],
+  },
   subject: text,
   text,
   details: anyObject,
@@ -170,6 +174,7 @@ export const SCHEMAS = {
     }),
     deployment: object({ desiredVersion: integer, handledVersion: integer, code: integer, description: text }),
     modules: { type: 'array', items: MODULE },
+    daemon: { anyOf: [DAEMON, { type: 'null' }] },
     cache: { anyOf: [CACHE, { type: 'null' }] },
   }),
   Telemetry: object({ messages: { type: 'array', items: MESSAGE }, next: integer }),

@@ -55,6 +55,30 @@ describe('HealthIntake of health messages', () => {
     expect(news).toEqual(['edge1']);
   });
 
+  test('starts of the daemon are counted and written down', async () => {
+    const { platform, intake, db, events } = await createSetup();
+    const beat = (atMs: number, startedAtMs?: number) => {
+      const started = startedAtMs === undefined ? {} : { startTimeUtc: new Date(startedAtMs).toISOString() };
+      const daemon = startedAtMs === undefined ? null : { version: '1.0', ...started };
+      platform.send({ json: health(atMs, {}, { daemon }), enqueuedAtMs: atMs });
+    };
+    beat(T0, T0 - 60_000);
+    beat(T0 + 15_000, T0 - 59_000);
+    beat(T0 + 30_000);
+    beat(T0 + 45_000, T0 + 40_000);
+    await intake.idle();
+    expect((await readStatus(db, 'edge1')).daemon).toEqual({
+      version: '1.0',
+      startTimeUtc: '2026-01-01T00:00:40.000Z',
+      startsSeen: 2,
+      changedAtMs: T0 + 45_000,
+    });
+    expect((await events()).filter((text) => text.startsWith('Daemon'))).toEqual([
+      'Daemon appeared: version 1.0, started at 2025-12-31T23:59:00.000Z',
+      'Daemon started at 2026-01-01T00:00:40.000Z, starts seen 2',
+    ]);
+  });
+
   test('a message that comes late is a heartbeat, and turns no state back', async () => {
     const { platform, intake, db } = await createSetup();
     platform.send({ json: health(T0 + 60_000, { runtimeStatus: 'failed' }), enqueuedAtMs: T0 + 60_000 });

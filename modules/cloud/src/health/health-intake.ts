@@ -11,6 +11,7 @@ import type { NodeDb } from '../nodes/tables.ts';
 import type { NewEvent, Timeline, TimelineEvent } from '../nodes/timeline.ts';
 import type { Platform, TelemetryMessage } from '../platform.ts';
 import { addReport } from './cache-figures.ts';
+import { compareDaemon } from './daemon-changes.ts';
 import { type Parsed, parseAgentHealth, parseCacheReport } from './message-schemas.ts';
 import { compareModules } from './module-changes.ts';
 import { type NodeStatus, readSnapshots, readStatus, writeSnapshots, writeStatus } from './node-status.ts';
@@ -161,7 +162,11 @@ async function storeHealth(
   }
   const { snapshots, gone, changes } = compareModules(await readSnapshots(trx, nodeName), parsed.value.modules, atMs);
   await writeSnapshots(trx, nodeName, snapshots, gone);
-  await writeStatus(trx, nodeName, { heartbeatAtMs, healthAtMs: atMs, health: parsed.value });
+  const daemon = compareDaemon(status.daemon, parsed.value.daemon, atMs);
+  await writeStatus(trx, nodeName, {
+    ...{ heartbeatAtMs, healthAtMs: atMs, health: parsed.value },
+    ...(daemon ? { daemon: daemon.snapshot } : {}),
+  });
   const events: NewEvent[] = changes.map((change) => ({
     nodeName,
     kind: 'module',
@@ -170,6 +175,10 @@ async function storeHealth(
     details: change.details,
     atMs,
   }));
+  if (daemon) {
+    const { text, details } = daemon;
+    events.unshift({ nodeName, kind: 'daemon', subject: '', text, details, atMs });
+  }
   const deployment = deploymentEvent(nodeName, status.health, parsed.value, atMs);
   return deployment ? [deployment, ...events] : events;
 }

@@ -37,6 +37,7 @@ describe('parseAgentHealth()', () => {
       nextRetryTimeUtc: null,
     });
     expect(parsed.ok && parsed.atMs).toBe(Date.parse('2026-01-01T00:00:00Z'));
+    expect(parsed.ok && parsed.value.daemon).toBeNull();
   });
 
   test.each<[string, unknown]>([
@@ -47,6 +48,8 @@ describe('parseAgentHealth()', () => {
     ['a negative count', { ...HEALTH, modules: [{ name: 'a', runtimeStatus: 'running', restartCount: -1 }] }],
     ['a flood of modules', { ...HEALTH, modules: Array(101).fill(HEALTH.modules[0]) }],
     ['a text without end', { ...HEALTH, agentVersion: 'x'.repeat(5000) }],
+    ['a daemon without a start', { ...HEALTH, daemon: { version: '1' } }],
+    ['a daemon started at no time', { ...HEALTH, daemon: { version: '1', startTimeUtc: 'noon' } }],
     ['no time', { ...HEALTH, atUtc: 'yesterday' }],
   ])('refuses %s', (_what, value) => {
     expect(parseAgentHealth(bytes(value)).ok).toBe(false);

@@ -47,6 +47,12 @@ const AGENT_HEALTH = {
       properties: { code: { type: 'integer' }, description: text },
     },
     modules: { type: 'array', maxItems: MODULES_MAX, items: MODULE_HEALTH },
+    // Left out by agents that do not know of it.
+    daemon: {
+      type: ['object', 'null'],
+      required: ['version', 'startTimeUtc'],
+      properties: { version: text, startTimeUtc: time },
+    },
     host: { type: 'object' },
   },
 };
@@ -110,7 +116,11 @@ export function parseAgentHealth(body: Uint8Array): Parsed<AgentHealth> {
     lastRestartTimeUtc: module.lastRestartTimeUtc ?? null,
     nextRetryTimeUtc: module.nextRetryTimeUtc ?? null,
   }));
-  return { ...parsed, value: { ...parsed.value, modules } };
+  const daemon = parsed.value.daemon ?? null;
+  if (daemon !== null && Number.isNaN(Date.parse(daemon.startTimeUtc))) {
+    return { ok: false, why: `daemon.startTimeUtc "${daemon.startTimeUtc}" is no time` };
+  }
+  return { ...parsed, value: { ...parsed.value, modules, daemon } };
 }
 
 /** Body of a message with messageType=cacheReport. */

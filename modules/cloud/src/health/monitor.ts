@@ -4,7 +4,7 @@ import type { ModuleHealth, NodeMonitor } from '@wayside/protocol';
 import type { NodeDb } from '../nodes/tables.ts';
 import { readCacheMonitor } from './cache-figures.ts';
 import { stateTextOf } from './judge.ts';
-import type { DatedReason } from './node-status.ts';
+import type { DatedReason, NodeStatus } from './node-status.ts';
 import type { WatchedNode } from './node-watch.ts';
 import type { ProbeState } from './probe-verdict.ts';
 
@@ -47,12 +47,19 @@ export async function monitorOf(
         lastChangeUtc: toUtc(snapshot?.changedAtMs ?? null),
       };
     }),
+    daemon: toDaemon(status),
     cache: await readCacheMonitor(db, name, facts.nowMs),
   };
 }
 
 export function toReason(reason: DatedReason): NodeMonitor['reasons'][number] {
   return { code: reason.code, text: reason.text, sinceUtc: new Date(reason.sinceMs).toISOString() };
+}
+
+function toDaemon({ daemon }: NodeStatus): NodeMonitor['daemon'] {
+  if (daemon === null) return null;
+  const { version, startTimeUtc, startsSeen, changedAtMs } = daemon;
+  return { version, startTimeUtc, startsSeen, lastChangeUtc: new Date(changedAtMs).toISOString() };
 }
 
 function toUtc(atMs: number | null): string | null {

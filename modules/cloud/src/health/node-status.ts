@@ -2,6 +2,7 @@
 
 import type { AgentHealth, NodeState } from '@wayside/protocol';
 import type { NodeDb } from '../nodes/tables.ts';
+import type { DaemonSnapshot } from './daemon-changes.ts';
 import type { ModuleSnapshot } from './module-changes.ts';
 
 export interface DatedReason {
@@ -22,6 +23,7 @@ export interface NodeStatus {
   health: AgentHealth | null;
   telemetrySeq: number;
   judgement: StoredJudgement | null;
+  daemon: DaemonSnapshot | null;
 }
 
 const NOTHING_KNOWN: NodeStatus = {
@@ -30,6 +32,7 @@ const NOTHING_KNOWN: NodeStatus = {
   health: null,
   telemetrySeq: 0,
   judgement: null,
+  daemon: null,
 };
 
 export async function readStatus(db: NodeDb, nodeName: string): Promise<NodeStatus> {
@@ -41,6 +44,7 @@ export async function readStatus(db: NodeDb, nodeName: string): Promise<NodeStat
     health: row.health === null ? null : JSON.parse(row.health),
     telemetrySeq: row.telemetry_seq,
     judgement: row.judgement === null ? null : JSON.parse(row.judgement),
+    daemon: row.daemon === null ? null : JSON.parse(row.daemon),
   };
 }
 
@@ -52,6 +56,7 @@ export async function writeStatus(db: NodeDb, nodeName: string, part: Partial<No
     ...('health' in part ? { health: part.health ? JSON.stringify(part.health) : null } : {}),
     ...('telemetrySeq' in part ? { telemetry_seq: part.telemetrySeq ?? 0 } : {}),
     ...('judgement' in part ? { judgement: part.judgement ? JSON.stringify(part.judgement) : null } : {}),
+    ...('daemon' in part ? { daemon: part.daemon ? JSON.stringify(part.daemon) : null } : {}),
   };
   await db
     .insertInto('node_status')

@@ -82,6 +82,8 @@ export interface NodeStatusTable {
   telemetry_seq: number;
   /** Last judgement, JSON {state, reasons}. */
   judgement: string | null;
+  /** What is known of its daemon, JSON DaemonSnapshot. */
+  daemon: string | null;
 }
 
 export interface NodeModuleTable {

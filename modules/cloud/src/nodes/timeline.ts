@@ -16,6 +16,7 @@ export type EventKind =
   | 'deployment'
   | 'connection'
   | 'module'
+  | 'daemon'
   | 'probe'
   | 'state'
   | 'method'

@@ -20,6 +20,16 @@ export interface ModuleHealth {
   nextRetryTimeUtc: string | null;
 }
 
+/** The daemon as the agent sees it over the management API. */
+export interface DaemonHealth {
+  version: string;
+  /** From its uptime: stable for as long as the agent runs, else within DAEMON_START_JITTER_MS. ISO 8601 UTC. */
+  startTimeUtc: string;
+}
+
+/** Start times that lie closer together are the same start: uptimes are whole seconds, and answers take their time. */
+export const DAEMON_START_JITTER_MS = 3_000;
+
 /** Body of the agent's message with property messageType=health; every 15 s and on change. */
 export interface AgentHealth {
   schemaVersion: '1.0';
@@ -29,6 +39,8 @@ export interface AgentHealth {
   lastDesiredVersion: number;
   lastDesiredStatus: { code: number; description: string };
   modules: ModuleHealth[];
+  /** null until the daemon has told of itself. */
+  daemon: DaemonHealth | null;
   host: {
     uptimeSecs: number;
     usedCpuPercent: number | null;
@@ -89,6 +101,8 @@ export interface NodeMonitor {
     startsSeen: number;
     lastChangeUtc: string | null;
   })[];
+  /** null before the node's agent has told of its daemon. startsSeen: different starts since it was first told of. */
+  daemon: (DaemonHealth & { startsSeen: number; lastChangeUtc: string }) | null;
   cache: {
     /** Mbit/s over the last interval. */
     egressMbps: number;
