@@ -1,7 +1,8 @@
 // Keeps one identity connected to the cloud for as long as it is wanted: jittered reconnect, hard time limits, token renewal.
 //
 // INVARIANTS: at most one connection at a time; an operation that passes its time limit costs the connection, because a connection that
-// answers nothing is worse than none; send() keeps the order of its calls.
+// answers nothing is worse than none; operations end with the connection they began on (the SDK leaves them unanswered); send() keeps the
+// order of its calls.
 
 import { clientIdOf, type Identity } from '@wayside/gateway';
 import { backoffDelayMs, type Clock, describeError, EdgeError, type Logger } from '@wayside/kit';
@@ -58,6 +59,8 @@ export class UpstreamLink {
   readonly #stopped = new AbortController();
   #connection: CloudConnection | undefined;
   #ended: PromiseWithResolvers<unknown> = Promise.withResolvers();
+  /** Aborted when the connection is over. */
+  #over = new AbortController();
   #inFlight = new Set<Promise<unknown>>();
   readonly #waiting = new Set<() => void>();
   #receive = false;
@@ -117,14 +120,20 @@ export class UpstreamLink {
     if (this.#receive === wanted) return;
     this.#receive = wanted;
     if (!this.isConnected) return;
+    const began = this.#connection;
     this.#operate('subscribe', this.#options.timing.operationTimeoutMs, (connection) =>
       connection.receive(wanted),
-    ).catch((error) => this.reset(error));
+    ).catch((error) => this.#resetIf(began, error));
   }
 
   /** Drops the connection and connects again. */
   reset(error: unknown): void {
     this.#ended.resolve(error);
+  }
+
+  /** An error of an earlier connection is no reason to drop the present one. */
+  #resetIf(began: CloudConnection | undefined, error: unknown): void {
+    if (began !== undefined && began === this.#connection) this.reset(error);
   }
 
   /** Ends a pause between two attempts: there is a reason to believe that the cloud is back. */
@@ -210,6 +219,7 @@ export class UpstreamLink {
       if (this.isStopped) return undefined;
       served = true;
       this.#connection = connection;
+      this.#over = new AbortController();
       this.#renewing = false;
       this.#lastAckAtMs = clock.monotonicMs();
       for (const up of this.#waiting) up();
@@ -225,6 +235,7 @@ export class UpstreamLink {
       return error;
     } finally {
       this.#connection = undefined;
+      this.#over.abort();
       this.#lostAtMs = clock.monotonicMs();
       if (served) events.disconnected(this);
       await this.#limit(connection.close(), 'close', CLOSE_TIMEOUT_MS).catch(() => undefined);
@@ -241,24 +252,31 @@ export class UpstreamLink {
 
   async #operate<T>(what: string, timeoutMs: number, start: (connection: CloudConnection) => Promise<T>): Promise<T> {
     const connection = this.#connection;
-    if (!connection || this.#renewing) {
-      throw new EdgeError('HUB_UPSTREAM_OFFLINE', `Cannot ${what}: ${this.clientId} is not connected to the cloud`, {
-        source: 'upstream',
-        retry: 'backoff',
-      });
-    }
+    if (!connection || this.#renewing) throw this.#offline(what, 'is not connected to the cloud');
+    const over = this.#over.signal;
+    const lost = Promise.withResolvers<never>();
+    const onOver = () => lost.reject(this.#offline(what, 'lost its connection to the cloud'));
+    over.addEventListener('abort', onOver, { once: true });
     const work = start(connection);
     this.#inFlight.add(work);
     try {
-      const result = await this.#limit(work, what, timeoutMs);
+      const result = await this.#limit(Promise.race([work, lost.promise]), what, timeoutMs);
       this.#lastAckAtMs = this.#options.clock.monotonicMs();
       return result;
     } catch (error) {
-      if (error instanceof EdgeError && error.code === 'HUB_UPSTREAM_TIMEOUT') this.reset(error);
+      if (error instanceof EdgeError && error.code === 'HUB_UPSTREAM_TIMEOUT') this.#resetIf(connection, error);
       throw error;
     } finally {
+      over.removeEventListener('abort', onOver);
       this.#inFlight.delete(work);
     }
+  }
+
+  #offline(what: string, why: string): EdgeError {
+    return new EdgeError('HUB_UPSTREAM_OFFLINE', `Cannot ${what}: ${this.clientId} ${why}`, {
+      source: 'upstream',
+      retry: 'backoff',
+    });
   }
 
   async #limit<T>(work: Promise<T>, what: string, timeoutMs: number): Promise<T> {
