@@ -394,7 +394,11 @@ describe('deployment', () => {
     const registry = hub.registry();
     await registry.create({ deviceId: 'dep', capabilities: { iotEdge: true } });
     const content = manifest();
+    const actors: string[] = [];
+    const unsubscribe = hub.platform.on('desired', ({ by }) => actors.push(by));
     await registry.applyConfigurationContentOnDevice('dep', content as never);
+    unsubscribe();
+    expect(new Set(actors)).toEqual(new Set(['policy:iothubowner']));
     expect((await hub.platform.listModules('dep')).map((m) => [m.moduleId, m.managedBy])).toEqual([
       ['$edgeAgent', 'iotEdge'],
       ['$edgeHub', 'iotEdge'],

@@ -8,6 +8,7 @@ jest.setTimeout(40_000);
 const cloud = new CloudUnderTest();
 const dataPort = new DataPort();
 let agent: MqttClient;
+let daemon: { version: string; startTimeUtc: string } | null = null;
 
 const HEALTH_TOPIC = 'devices/edge1/modules/$edgeAgent/messages/events/messageType=health&%24.ct=application%2Fjson';
 const REPORT_TOPIC = 'devices/edge1/modules/MCC/messages/events/messageType=cacheReport';
@@ -31,6 +32,7 @@ const timeline = async (): Promise<string[]> =>
   (await cloud.call('GET', '/nodes/edge1/timeline?limit=1000')).body.events.map(
     (event: { text: string }) => event.text,
   );
+const seenOf = ({ modules, daemon: seen }: { modules: unknown; daemon: unknown }) => ({ modules, daemon: seen });
 const untilState = (state: string) =>
   until(`state ${state}`, async () => {
     const document = await monitor();
@@ -48,6 +50,7 @@ async function beat(mcc: object = {}, version?: number): Promise<void> {
     agentVersion: '1',
     ...status,
     modules,
+    daemon,
     host: {},
   };
   await agent.publishAsync(HEALTH_TOPIC, JSON.stringify(health), { qos: 1 });
@@ -85,6 +88,20 @@ describe('a node that phones home', () => {
     expect(texts).toContain('MCC running -> failed');
     expect(texts).toContain('MCC failed -> running, started at 2026-01-02T00:00:05Z, restart count 0 -> 1');
     expect(texts).toContain('Unhealthy -> Healthy');
+  });
+
+  test('a restarted daemon is seen with time and count', async () => {
+    expect((await monitor()).daemon).toBeNull();
+    daemon = { version: '1.0', startTimeUtc: '2026-01-01T00:00:00.000Z' };
+    await beat({ restartCount: 1 });
+    await until('the daemon', async () => (await monitor()).daemon !== null);
+    daemon = { version: '1.1', startTimeUtc: '2026-01-02T00:00:00.000Z' };
+    await beat({ restartCount: 1 });
+    await until('its restart', async () => (await monitor()).daemon.startsSeen === 2);
+    const seen = (await monitor()).daemon;
+    expect(seen).toEqual({ ...daemon, startsSeen: 2, lastChangeUtc: expect.any(String) });
+    expect(Date.now() - Date.parse(seen.lastChangeUtc)).toBeLessThan(40_000);
+    expect(await timeline()).toContain('Daemon started at 2026-01-02T00:00:00.000Z, starts seen 2, version 1.0 -> 1.1');
   });
 
   test.each([
@@ -214,13 +231,14 @@ describe('the stream of events', () => {
 
 describe('a restart of the cloud', () => {
   test('keeps nodes, logins, CA and history; messages that came are not taken twice', async () => {
-    const before = { events: await timeline(), ca: cloud.ca, modules: (await monitor()).modules };
+    const before = { events: await timeline(), ca: cloud.ca, seen: seenOf(await monitor()) };
     await agent.endAsync(true);
     await cloud.stop();
     await cloud.start();
     expect(cloud.ca).toBe(before.ca);
     const after = await monitor();
-    expect(after.modules).toEqual(before.modules);
+    expect(seenOf(after)).toEqual(before.seen);
+    expect(after.daemon.startsSeen).toBe(2);
     expect((await timeline()).filter((text) => text.startsWith('MCC'))).toEqual(
       before.events.filter((text) => text.startsWith('MCC')),
     );
