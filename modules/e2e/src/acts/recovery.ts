@@ -4,7 +4,7 @@ import { kill } from 'node:process';
 import { expect, test } from '@jest/globals';
 import { mustRun, until } from '../commands.ts';
 import { ask, TEST_OBJECT } from '../content.ts';
-import { docker, listed, monitoredModule, startedAt, untilRunning } from '../node.ts';
+import { docker, listed, monitor, monitoredModule, startedAt, untilRunning } from '../node.ts';
 import { containerOf, DAEMON_CONTAINER } from '../settings.ts';
 import { sensorMessages, WITH_SENSOR } from './deployments.ts';
 
@@ -53,8 +53,9 @@ export function recovery(): void {
     expect(await Promise.all(others.map(startedAt))).toEqual(before);
   }, 150_000);
 
-  test('the daemon restarts: no module stops, messages go on', async () => {
-    const before = await Promise.all(WITH_SENSOR.map(startedAt));
+  test('the daemon restarts: no module stops, messages go on, counted in monitor', async () => {
+    const [before, seenBefore] = [await Promise.all(WITH_SENSOR.map(startedAt)), (await monitor()).daemon];
+    const stoppedAt = new Date().toISOString();
     await mustRun('docker', ['restart', DAEMON_CONTAINER]);
     await until(
       'the daemon answers',
@@ -67,6 +68,11 @@ export function recovery(): void {
       SEEN_SECS_MAX,
       async () => (await sensorMessages(restartedAt)).length >= 3,
     );
+    const { value: seen } = await until('monitor shows the new start of the daemon', SEEN_SECS_MAX, async () => {
+      const { daemon } = await monitor();
+      return daemon !== null && daemon.startsSeen > (seenBefore?.startsSeen ?? 0) && daemon;
+    });
+    expect(seen.startTimeUtc > stoppedAt).toBe(true);
     expect(await Promise.all(WITH_SENSOR.map(startedAt))).toEqual(before);
     for (const status of Object.values(await listed())) expect(status).toBe('running');
   }, 150_000);
