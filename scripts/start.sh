@@ -3,7 +3,7 @@
 # Settings: scripts/settings.sh (WAYSIDE_HTTP_PORT, WAYSIDE_CLOUD_HTTPS_PORT, ...).
 set -euo pipefail
 cd "$(dirname "$0")/.."
-STEPS_BEGAN_AT=$(date +%s)
+export STEPS_BEGAN_AT; STEPS_BEGAN_AT=$(date +%s)
 . scripts/steps.sh
 . scripts/settings.sh
 

@@ -2,7 +2,7 @@
 # npm test: everything, or one part (check | unit | integration | e2e) and files after it. Installs what is missing first.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-STEPS_BEGAN_AT=$(date +%s)
+export STEPS_BEGAN_AT; STEPS_BEGAN_AT=$(date +%s)
 . scripts/steps.sh
 part=${1:-all}
 shift || true
