@@ -227,7 +227,7 @@ cat >"$launcher" <<EOF
 # Wayside's command line, run from the daemon's image.
 tty=; [ -t 0 ] && [ -t 1 ] && tty=-t
 mkdir -p "\$HOME/.config/wayside"
-exec docker run --rm -i \$tty --network host --label io.wayside.instance=${instance:-default} --label io.wayside.component=cli ${host_arguments[*]} \\
+exec docker run --rm -i \$tty --log-driver none --network host --label io.wayside.instance=${instance:-default} --label io.wayside.component=cli ${host_arguments[*]} \\
   -v $config_dir:/etc/wayside:ro -v $state_dir:/var/lib/wayside:ro -v $run_dir:/run/wayside -v /var/run/docker.sock:/var/run/docker.sock \\
   -v "\$HOME/.config/wayside:/root/.config/wayside" -v "\$PWD:/cwd" -w /cwd $image node /app/modules/cli/src/main.ts "\$@"
 EOF
