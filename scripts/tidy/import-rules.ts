@@ -101,7 +101,7 @@ export function importProblem(path: string, { specifier, typeOnly }: Import, mod
   if (specifier.startsWith('node:')) return undefined;
   const name = packageName(specifier);
   if (builtinModules.includes(name)) return `${specifier} is a builtin, wanted node:${specifier}`;
-  const ours = name.startsWith(SCOPE) ? oursProblem(specifier, name, module) : undefined;
+  const ours = name.startsWith(SCOPE) ? oursProblem(path, specifier, name, module) : undefined;
   if (ours !== undefined) return ours;
   if (isTestFile(path)) {
     const known = TEST_PACKAGES.includes(name) || module.dependencies.has(name) || module.devDependencies.has(name);
@@ -113,10 +113,12 @@ export function importProblem(path: string, { specifier, typeOnly }: Import, mod
   return `${name} is not in "dependencies" of ${module.folder}/package.json`;
 }
 
-function oursProblem(specifier: string, name: string, module: ModuleFacts): string | undefined {
+/** `@wayside/kit/test-x` is what a module holds ready for the tests of others; a program may not have it. */
+function oursProblem(path: string, specifier: string, name: string, module: ModuleFacts): string | undefined {
   if (name === module.name) return `${specifier} is this module itself, wanted a relative path`;
   if (!module.allowed.has(name.slice(SCOPE.length))) return `${module.folder} may not import ${name}`;
-  return specifier === name ? undefined : `${specifier} reaches into ${name}, wanted its front door`;
+  const forTests = isTestFile(path) && specifier.startsWith(`${name}/test-`);
+  return specifier === name || forTests ? undefined : `${specifier} reaches into ${name}, wanted its front door`;
 }
 
 /** Tests and what only they use; modules/e2e is nothing else. */

@@ -8,18 +8,19 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { listen } from '@wayside/kit';
+import { TestCa, type TestCertificate } from '@wayside/kit/test-certificates';
 import type { AgentHealth, JsonObject } from '@wayside/protocol';
 import { AgentProcess } from './agent-process.ts';
 import { ConnectProxy } from './connect-proxy.ts';
 import { DEVICE, FakeCloud, until } from './fake-cloud.ts';
 import { FakeDaemon, logFrame } from './fake-daemon.ts';
-import { createTestCertificate, type TestCertificate } from './test-certificate.ts';
 
 /** Generous: the machine may run other suites beside this one. */
 const TEST_MS_MAX = 120_000;
 /** What DESIGN 10 allows from a manifest to running modules; alone on a machine it is 1 to 2 s. */
 const SEEN_MS_MAX = 10_000;
 const KEY = randomBytes(32).toString('base64');
+let ca: TestCa;
 let certificate: TestCertificate;
 let folder: string;
 let daemon: FakeDaemon;
@@ -88,11 +89,12 @@ const healths = () =>
     .map((each) => each.body as unknown as AgentHealth);
 
 beforeAll(async () => {
-  certificate = await createTestCertificate();
+  ca = await TestCa.create();
+  certificate = await ca.issue(['localhost']);
 });
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'wayside-agent-'));
-  daemon = new FakeDaemon({ socketPath: join(folder, 'daemon.sock'), trustBundle: certificate.ca, keyBase64: KEY });
+  daemon = new FakeDaemon({ socketPath: join(folder, 'daemon.sock'), trustBundle: ca.pem, keyBase64: KEY });
   for (const image of ['repo/hub:1', 'repo/a:1', 'repo/a:2']) daemon.registry.add(image);
   cloud = new FakeCloud(certificate, KEY);
   await daemon.start();

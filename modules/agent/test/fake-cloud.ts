@@ -12,9 +12,9 @@ import {
   type TlsListener,
 } from '@wayside/gateway';
 import { closeServer, listen } from '@wayside/kit';
+import type { TestCertificate } from '@wayside/kit/test-certificates';
 import { type JsonObject, mergePatch, parseSasToken, sasResourceCovers, verifySasSignature } from '@wayside/protocol';
 import { quietLogger } from './quiet-logger.ts';
-import type { TestCertificate } from './test-certificate.ts';
 
 export const DEVICE = 'node1';
 const IDENTITY = { deviceId: DEVICE, moduleId: '$edgeAgent' };

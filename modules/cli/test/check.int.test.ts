@@ -4,8 +4,8 @@ import { readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { systemClock } from '@wayside/kit';
+import { TestCa } from '@wayside/kit/test-certificates';
 import { StandInNode } from './stand-in-node.ts';
-import { TestCa } from './test-certificates.ts';
 import { runCli } from './test-io.ts';
 
 const node = new StandInNode(`clicheck-${process.pid}`);
@@ -90,7 +90,7 @@ test('as text', async () => {
 test('faults that leave the node running, each told by its own check', async () => {
   const caFile = join(node.directory, 'ca.pem');
   const good = await readFile(caFile, 'utf8');
-  await writeFile(caFile, (await TestCa.create('somebody else')).certificate);
+  await writeFile(caFile, (await TestCa.create('somebody else')).pem);
   await node.writeConfig('[proxy]\nhttps_proxy = ""\n');
   const later = new Date(Date.now() + 3_600_000);
   await utimes(node.configFile, later, later);
@@ -128,12 +128,12 @@ test('faults that leave the node running, each told by its own check', async () 
 test('an ended certificate of edgeHub, a lost alias, an unreachable daemon', async () => {
   const hub = node.docker.getContainer(`${node.instance}-edgeHub`);
   await hub.remove({ force: true });
-  const ended = await ca.issue(['node1'], -1);
+  const ended = await ca.issue(['node1'], -86_400_000);
   await node.run(
     `${node.instance}-edgeHub`,
     `require('node:tls').createServer({ cert: process.env.CERT, key: process.env.KEY }, () => {}).listen(8883)`,
     {
-      env: { CERT: ended.certificate, KEY: ended.key },
+      env: { CERT: ended.chain, KEY: ended.privateKey },
     },
   );
   await node.daemon.close();

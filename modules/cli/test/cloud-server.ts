@@ -5,10 +5,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import type { TestCertificate } from '@wayside/kit/test-certificates';
 import type { NodeMonitor } from '@wayside/protocol';
 import type { TelemetryMessage } from '../src/cloud/cloud-client.ts';
 import { aMonitor } from './a-monitor.ts';
-import type { Issued } from './test-certificates.ts';
 
 export interface Asked {
   call: string;
@@ -30,10 +30,10 @@ export interface CloudServer {
   close(): Promise<void>;
 }
 
-export async function startCloudServer(tls: Issued, ca: string): Promise<CloudServer> {
+export async function startCloudServer(tls: TestCertificate, ca: string): Promise<CloudServer> {
   const state: CloudServer = {
     server: createServer(
-      { cert: tls.certificate, key: tls.key },
+      { cert: tls.chain, key: tls.privateKey },
       (request, response) => void handle(state, request, response),
     ),
     url: '',

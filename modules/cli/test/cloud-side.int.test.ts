@@ -6,14 +6,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { systemClock } from '@wayside/kit';
+import { TestCa, type TestCertificate } from '@wayside/kit/test-certificates';
 import { pinOf } from '../src/cloud/pinned-ca.ts';
 import { aModuleHealth, aMonitor } from './a-monitor.ts';
 import { type CloudServer, startCloudServer } from './cloud-server.ts';
-import { type Issued, TestCa } from './test-certificates.ts';
 import { type Ran, type RunSurroundings, runCli } from './test-io.ts';
 
 let ca: TestCa;
-let tls: Issued;
+let tls: TestCertificate;
 let directory: string;
 let cloud: CloudServer;
 
@@ -23,8 +23,8 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'wayside-cli-'));
-  cloud = await startCloudServer(tls, ca.certificate);
-  await writeFile(join(directory, 'ca.pem'), ca.certificate);
+  cloud = await startCloudServer(tls, ca.pem);
+  await writeFile(join(directory, 'ca.pem'), ca.pem);
   await writeFile(join(directory, 'password'), `${cloud.password}\n`);
 });
 afterEach(async () => {
@@ -48,7 +48,7 @@ describe('login', () => {
     });
     expect((await stat(sessionPath())).mode & 0o777).toBe(0o600);
     expect((await stat(join(directory, 'config'))).mode & 0o777).toBe(0o700);
-    expect(JSON.parse(await readFile(sessionPath(), 'utf8'))).toMatchObject({ token: 'token-1', ca: ca.certificate });
+    expect(JSON.parse(await readFile(sessionPath(), 'utf8'))).toMatchObject({ token: 'token-1', ca: ca.pem });
     expect((await cli(['logout'])).exitCode).toBe(0);
     expect((await cli(['node', 'list'])).stderr).toContain('[CLI_NOT_LOGGED_IN]');
   });
@@ -90,7 +90,7 @@ describe('login', () => {
       pin,
     ]);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
-    expect(JSON.parse(await readFile(sessionPath(), 'utf8')).ca).toBe(ca.certificate);
+    expect(JSON.parse(await readFile(sessionPath(), 'utf8')).ca).toBe(ca.pem);
   });
 
   test('--pin of another key: nothing is sent', async () => {
@@ -101,7 +101,7 @@ describe('login', () => {
   });
 
   test('--pin with a CA that did not sign the server is refused', async () => {
-    cloud.ca = (await TestCa.create('another')).certificate;
+    cloud.ca = (await TestCa.create('another')).pem;
     const pin = pinOf(new X509Certificate(tls.certificate));
     const { stderr } = await cli(['login', cloud.url, '--password-file', join(directory, 'password'), '--pin', pin]);
     expect(stderr).toContain('did not sign its certificate [CLI_CLOUD_CERTIFICATE_UNTRUSTED]');
@@ -124,7 +124,7 @@ describe('with a session', () => {
     await cloud.close();
     const { stderr } = await cli(['node', 'create', 'edge1', '--ip', '10.0.0.1'], { clock: systemClock });
     expect(stderr).toContain(`the cloud at ${url} does not answer [CLI_CLOUD_UNREACHABLE]`);
-    cloud = await startCloudServer(tls, ca.certificate);
+    cloud = await startCloudServer(tls, ca.pem);
   });
 
   test('node create, show, list, set, provision, delete', async () => {
@@ -278,7 +278,7 @@ describe('with a session', () => {
       expect((await ran).exitCode).toBe(0);
       await closed;
       expect(port).toBeGreaterThan(0);
-      cloud = await startCloudServer(tls, ca.certificate);
+      cloud = await startCloudServer(tls, ca.pem);
     });
 
     test('logs NODE MODULE', async () => {

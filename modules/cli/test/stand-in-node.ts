@@ -7,9 +7,9 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { TestCa, TestCertificate } from '@wayside/kit/test-certificates';
 import Docker from 'dockerode';
 import { aRunningModule, type DaemonServer, startDaemonServer } from './daemon-server.ts';
-import type { TestCa } from './test-certificates.ts';
 
 /** Bases of our images (scripts/base-image.sh): either has Node. */
 const BASE_IMAGES = ['wayside/base:node26', 'node:26-bookworm-slim'];
@@ -50,7 +50,7 @@ export class StandInNode {
     this.directory = await mkdtemp(join(tmpdir(), 'wayside-check-'));
     this.configFile = join(this.directory, 'config.toml');
     const tls = await ca.issue([UPSTREAM]);
-    this.#cloud = createServer({ cert: tls.certificate, key: tls.key }, (_request, response) => response.end('ok'));
+    this.#cloud = createServer({ cert: tls.chain, key: tls.privateKey }, (_request, response) => response.end('ok'));
     this.#cloud.listen(0, '0.0.0.0');
     await once(this.#cloud, 'listening');
     this.port = (this.#cloud.address() as AddressInfo).port;
@@ -58,7 +58,7 @@ export class StandInNode {
     this.daemon = await startDaemonServer(`${this.runDir}/mgmt/mgmt.sock`);
     for (const name of ['edgeAgent', 'edgeHub', 'MCC'])
       this.daemon.modules.set(name, aRunningModule(name, '2026-11-22T11:00:00Z'));
-    await writeFile(join(this.directory, 'ca.pem'), ca.certificate);
+    await writeFile(join(this.directory, 'ca.pem'), ca.pem);
     await this.writeConfig();
     await this.docker.createNetwork({ Name: this.network, Labels: this.labels });
     const gateway = await ca.issue(['node1']);
@@ -76,7 +76,7 @@ export class StandInNode {
     );
   }
 
-  async runModules(gateway: { certificate: string; key: string }): Promise<void> {
+  async runModules(gateway: TestCertificate): Promise<void> {
     const upstream = {
       IOTEDGE_IOTHUBHOSTNAME: UPSTREAM,
       WAYSIDE_UPSTREAM_MQTT_PORT: String(this.port),
@@ -85,7 +85,7 @@ export class StandInNode {
     const storage = [`${this.directory}/storage:/storage`];
     await this.run(`${this.instance}-edgeAgent`, IDLE_PROGRAM, { env: upstream, binds: storage });
     await this.run(`${this.instance}-edgeHub`, HUB_PROGRAM, {
-      env: { CERT: gateway.certificate, KEY: gateway.key },
+      env: { CERT: gateway.chain, KEY: gateway.privateKey },
       binds: storage,
       aliases: ['node1'],
     });

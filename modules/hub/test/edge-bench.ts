@@ -4,12 +4,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger, systemClock } from '@wayside/kit';
+import { TestCa } from '@wayside/kit/test-certificates';
 import type { JsonObject } from '@wayside/protocol';
 import iotDevice from 'azure-iot-device';
 import iotDeviceMqtt from 'azure-iot-device-mqtt';
 import { readHubConfig } from '../src/config.ts';
 import { Hub, type HubPorts } from '../src/hub.ts';
-import { createTestCa, type TestCa } from './test-certificates.ts';
 import { DEVICE, HUB_HOST, TestCloud } from './test-cloud.ts';
 import { serveWorkload, type TestWorkload } from './test-workload.ts';
 
@@ -28,7 +28,7 @@ export class EdgeBench {
   env: { [name: string]: string } = {};
 
   async start(routes: JsonObject = { up: UPSTREAM_ROUTE }): Promise<this> {
-    this.ca = await createTestCa();
+    this.ca = await TestCa.create();
     this.workload = await serveWorkload(join(this.folder, 'workload.sock'), this.ca);
     this.cloud = new TestCloud(this.ca);
     this.cloud.register(DEVICE, this.workload.keyOf('device'));

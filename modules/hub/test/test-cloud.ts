@@ -16,8 +16,8 @@ import {
   tlsContext,
 } from '@wayside/gateway';
 import { listen, silentLogger } from '@wayside/kit';
+import type { TestCa } from '@wayside/kit/test-certificates';
 import { type JsonObject, mergePatch, parseSasToken, type TwinProperties, verifySasSignature } from '@wayside/protocol';
-import type { TestCa } from './test-certificates.ts';
 import { until } from './until.ts';
 
 export const HUB_HOST = 'localhost';

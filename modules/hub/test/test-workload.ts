@@ -3,7 +3,7 @@
 import { createCipheriv, createDecipheriv, createHash, createHmac } from 'node:crypto';
 import { createServer } from 'node:http';
 import { listen } from '@wayside/kit';
-import type { TestCa } from './test-certificates.ts';
+import type { TestCa } from '@wayside/kit/test-certificates';
 
 export interface TestWorkload {
   uri: string;
@@ -42,9 +42,9 @@ export async function serveWorkload(socketPath: string, ca: TestCa, certificateM
       },
       'certificate/server': async (moduleId, { commonName }) => {
         issued.push(commonName!);
-        const { certificate, privateKey } = await ca.issue([commonName!, moduleId.replace('$', '')], certificateMs);
+        const { chain, privateKey } = await ca.issue([commonName!, moduleId.replace('$', '')], certificateMs);
         return {
-          certificate: `${certificate}\n${ca.pem}`,
+          certificate: chain,
           privateKey: { type: 'key', bytes: privateKey },
           expiration: new Date(Date.now() + certificateMs).toISOString(),
         };

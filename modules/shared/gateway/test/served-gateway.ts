@@ -2,6 +2,7 @@
 
 import https from 'node:https';
 import { listen, silentLogger } from '@wayside/kit';
+import { TestCa } from '@wayside/kit/test-certificates';
 import {
   CLOUD_POLICY,
   createGateway,
@@ -11,7 +12,6 @@ import {
   tlsContext,
 } from '../src/index.ts';
 import { MemoryHost } from './memory-host.ts';
-import { createTestCa, type TestCa } from './test-certificates.ts';
 
 export interface ServedGateway {
   host: MemoryHost;
@@ -23,7 +23,7 @@ export interface ServedGateway {
 }
 
 export async function serveGateway(limits: Partial<GatewayLimits> = {}): Promise<ServedGateway> {
-  const ca = await createTestCa();
+  const ca = await TestCa.create();
   const certificate = await ca.issue(['localhost', '127.0.0.1']);
   const host = new MemoryHost();
   const gateway = createGateway({ host, policy: CLOUD_POLICY, logger: silentLogger, limits });
