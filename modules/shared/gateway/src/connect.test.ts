@@ -54,6 +54,16 @@ describe('CONNECT', () => {
     await client().waitForClose();
   });
 
+  test('that came in time may be judged for longer than it took to come', async () => {
+    const { client, host } = aBench({ limits: { connectTimeoutMs: 20 } });
+    const judge = host.authenticate.bind(host);
+    host.authenticate = async (request) => {
+      await new Promise((resolve) => setTimeout(resolve, 60));
+      return judge(request);
+    };
+    expect(await client().connect('d1')).toMatchObject({ returnCode: 0 });
+  });
+
   test('must be the first packet, and the only one of its kind', async () => {
     const { client } = aBench();
     const early = client();

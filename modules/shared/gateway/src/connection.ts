@@ -249,6 +249,8 @@ export class Connection {
       // [MQTT-3.1.0-2]: a second CONNECT is a protocol violation.
       if (this.#connectSeen) throw new Error('Second CONNECT on one connection');
       this.#connectSeen = true;
+      // From here on the limit is the host's, authenticateTimeoutMs, which is longer.
+      clearTimeout(this.#connectTimer);
       return this.owner.handleConnect(this, packet);
     }
     if (!this.established) throw new Error(`First packet is ${packet.cmd}, wanted CONNECT`);

@@ -1,6 +1,8 @@
 // Cuts a byte stream into MQTT control packets [MQTT-2.2] and refuses one that declares too many bytes before any of it is buffered.
 
 const REMAINING_LENGTH_BYTES_MAX = 4;
+/** Chunks kept apart: a Buffer costs some 200 bytes, so a packet that comes byte by byte must not become as many Buffers. */
+const CHUNKS_MAX = 256;
 
 export class FrameError extends Error {}
 
@@ -11,10 +13,15 @@ export class FrameSplitter {
   push(chunk: Buffer): void {
     this.#chunks.push(chunk);
     this.#bytes += chunk.length;
+    if (this.#chunks.length > CHUNKS_MAX) this.#chunks = [Buffer.concat(this.#chunks)];
   }
 
   get bufferedBytes(): number {
     return this.#bytes;
+  }
+
+  get bufferedChunks(): number {
+    return this.#chunks.length;
   }
 
   /** The next whole packet, or undefined until more bytes come. Throws FrameError on a malformed or too long header. */

@@ -76,5 +76,7 @@ function offersMqtt(request: IncomingMessage): boolean {
 
 function rejectUpgrade(socket: Duplex, status: string): void {
   socket.once('error', () => socket.destroy());
+  // A peer that never closes its half would hold the socket for ever: no timeout of the HTTP server counts after an upgrade.
+  socket.once('finish', () => socket.destroy());
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
