@@ -83,7 +83,9 @@ export class Modules {
   /** The container of a module; undefined when there is none; throws when the name belongs to somebody else. */
   async find(name: string): Promise<InspectedContainer | undefined> {
     const found = await this.#o.engine.inspect(this.#container(name));
-    if (found !== undefined && !this.#isOurs(found)) {
+    // The engine also takes the first characters of an id: a module named "f3" must not meet the container f3a1...
+    if (found === undefined || found.containerName !== this.#container(name)) return undefined;
+    if (!this.#isOurs(found)) {
       throw new EdgeError(
         'DAEMON_CONTAINER_FOREIGN',
         `Cannot use the container ${found.containerName}: it does not carry the labels of this node`,
@@ -114,7 +116,8 @@ export class Modules {
       await this.find(spec.name);
       const ready = await this.#o.images.ensure(spec);
       await this.#o.identities.ensure(moduleIdOf(spec.name));
-      await this.#o.engine.remove(this.#container(spec.name));
+      const old = await this.find(spec.name);
+      if (old !== undefined) await this.#o.engine.remove(old.id);
       await this.#make(spec, o.labels ?? {});
       if (o.start) await this.#o.engine.start(this.#container(spec.name));
       return { details: await this.get(spec.name), warning: ready.warning };
