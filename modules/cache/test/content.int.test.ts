@@ -166,6 +166,18 @@ describe('ranges', () => {
     }
   });
 
+  test('10: a range behind the end gives nobody else a 416', async () => {
+    const whole = origin.add('/short-shared', 1000);
+    const [outside, all, part] = await Promise.all([
+      cache.get('/short-shared', { headers: { Range: 'bytes=99999999-' } }),
+      cache.get('/short-shared'),
+      cache.get('/short-shared', { headers: { Range: 'bytes=10-19' } }),
+    ]);
+    expect([outside.status, all.status, part.status]).toEqual([416, 200, 206]);
+    expect(all.body.equals(whole)).toBe(true);
+    expect(part.body.equals(whole.subarray(10, 20))).toBe(true);
+  });
+
   test('11: the last of two Range headers counts', async () => {
     await cache.get('/ranges');
     const text = `GET /ranges?cacheHostOrigin=${HOST} HTTP/1.1\r\nHost: x\r\nRange: bytes=0-99\r\nrange: bytes=200-209\r\n\r\n`;

@@ -13,7 +13,7 @@ import type { CacheObject } from '../store/cache-object.ts';
 import { keptHeaders } from '../store/object-meta.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import type { AccessLog } from './access-log.ts';
-import { lastRangeHeader, parseRange, type RangeSpec } from './byte-range.ts';
+import { lastRangeHeader, parseRange, type RangeSpec, resolveRanges } from './byte-range.ts';
 import { parseContentRequest, TARGET_BYTES_MAX } from './content-request.ts';
 import { statusForClient, statusOfError } from './failure-status.ts';
 import { ObjectDelivery } from './object-delivery.ts';
@@ -21,7 +21,10 @@ import type { OriginRelay } from './origin-relay.ts';
 import { type CacheResult, passedHeaders } from './response-head.ts';
 
 /** Requests in work at a time; more get 503 at once (connected-cache R3). */
-export const ACTIVE_REQUESTS_MAX = 20_000;
+const ACTIVE_REQUESTS_MAX = 20_000;
+
+/** Openings shared with clients whose ranges lie behind the end, after which a client is served straight from the origin. */
+const SHARED_REFUSALS_MAX = 3;
 
 export interface ContentHandlerDeps {
   origins: OriginTable;
@@ -144,7 +147,13 @@ export class ContentHandler {
       }
     }
     if (client.request.method === 'HEAD' && stored === undefined) return this.#relay(client);
-    const opening = await openings.open({ key, origin, target, range: client.ranges?.[0], stale: stored });
+    const wish = { key, origin, target, range: client.ranges?.[0], stale: stored };
+    let opening = await openings.open(wish);
+    // It may be the answer to another client's range that lies behind the end; ours is asked for anew.
+    for (let tries = 1; tries < SHARED_REFUSALS_MAX && isOthersRefusal(opening, client.ranges); tries += 1)
+      opening = await openings.open(wish);
+    // The whole cannot be unsatisfiable.
+    if (isOthersRefusal(opening, client.ranges)) opening = { kind: 'bypass' };
     await this.#useOpening(client, opening);
   }
 
@@ -210,4 +219,10 @@ export class ContentHandler {
     response.writeHead(status, [...headers, 'Content-Length', '0']);
     response.end();
   }
+}
+
+/** A 416 that the ranges of this client do not deserve. */
+function isOthersRefusal(opening: Opening, ranges: readonly RangeSpec[] | undefined): boolean {
+  if (opening.kind !== 'unsatisfiable') return false;
+  return ranges === undefined || resolveRanges(ranges, opening.sizeBytes).length > 0;
 }
