@@ -15,7 +15,7 @@ const FOLDERS = 256;
 /** Files are counted in blocks of this size, as the file system allots them. */
 const BLOCK_BYTES = 4096;
 /** Changes wait this long before they are written to the index together. */
-export const INDEX_FLUSH_INTERVAL_MS = 100;
+const INDEX_FLUSH_INTERVAL_MS = 100;
 /** I/O errors after which a drive is taken out; a single bad sector costs one object only. */
 const IO_ERRORS_MAX = 5;
 /** Kept free for the index's log and the file system's own blocks. */
@@ -84,7 +84,8 @@ export class Drive {
       this.#settleInterrupted(index);
       const { storedBytes, maxId } = index.totals();
       this.#usedBytes = storedBytes;
-      this.#nextId = maxId + 1;
+      // A drive that comes back must not give an id twice: a slow reader may still have the file of the first one open.
+      this.#nextId = Math.max(this.#nextId, maxId + 1);
       this.#measureIndex();
       this.#ioErrors = 0;
       this.issue = null;
@@ -172,7 +173,8 @@ export class Drive {
   /** Counts an I/O error of one object; too many, or one that concerns the whole drive, take the drive out. */
   noteError(error: unknown): void {
     const code = (error as NodeJS.ErrnoException).code ?? '';
-    if (code === 'ENOSPC' || code === 'EDQUOT') return;
+    // A full disk and a file that was evicted meanwhile say nothing about the drive; probe() sees one that is gone.
+    if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'ENOENT') return;
     this.#ioErrors += 1;
     if (['EROFS', 'ENODEV', 'ENXIO', 'ESTALE'].includes(code) || this.#ioErrors >= IO_ERRORS_MAX) this.fail(error);
   }

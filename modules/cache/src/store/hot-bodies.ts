@@ -3,8 +3,8 @@
 import type { CacheObject } from './cache-object.ts';
 
 /** Larger bodies go from the file by sendfile. */
-export const HOT_BODY_BYTES_MAX = 64 * 1024;
-export const HOT_BODIES_BYTES_MAX = 64 * 1024 * 1024;
+const HOT_BODY_BYTES_MAX = 64 * 1024;
+const HOT_BODIES_BYTES_MAX = 64 * 1024 * 1024;
 
 export class HotBodies {
   readonly #objects = new Set<CacheObject>();

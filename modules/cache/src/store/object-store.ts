@@ -7,13 +7,13 @@ import { HotBodies } from './hot-bodies.ts';
 import type { ObjectMeta } from './object-meta.ts';
 
 /** Objects whose state is kept in memory; the rest is looked up in the index. */
-export const LIVE_OBJECTS_MAX = 50_000;
+const LIVE_OBJECTS_MAX = 50_000;
 /** Open files; the process limit is far higher in a container, sockets need most of it. */
-export const OPEN_FILES_MAX = 8192;
+const OPEN_FILES_MAX = 8192;
 /** An object larger than this share of a drive's cap passes through unstored: it would push out everything else. */
 const OBJECT_SHARE_OF_DRIVE_MAX = 0.5;
 /** Drives are looked at this often. */
-export const DRIVE_PROBE_INTERVAL_MS = 5000;
+const DRIVE_PROBE_INTERVAL_MS = 5000;
 
 export interface DriveSettings {
   path: string;
@@ -112,8 +112,13 @@ export class ObjectStore {
   async ensureOpen(object: CacheObject): Promise<boolean> {
     try {
       await object.open();
-      return true;
+      if (!object.isObsolete || object.uses > 0) return true;
+      // Dropped while it was being opened: whoever dropped it saw no file to close.
+      object.closeFile();
+      return false;
     } catch (error) {
+      // Evicted between look-up and open.
+      if (object.isObsolete) return false;
       this.#logger.warn('Stored file is gone, the object is dropped', {
         key: object.key,
         path: object.drive.path,
