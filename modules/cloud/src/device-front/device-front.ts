@@ -119,6 +119,7 @@ export class DeviceFront implements MethodLink {
       methodResult: (identity, { rid, status, body }) => methodAnswer(identity, rid, status, body),
       connected: (info) => {
         this.presence.connected(info.identity, info.epoch);
+        this.reviewConnection(info.identity, info.epoch);
         this.changed(info.identity);
         logger.info('Connected', {
           client: clientIdOf(info.identity),
@@ -182,6 +183,20 @@ export class DeviceFront implements MethodLink {
     for (const row of await readModules(db, event.deviceId)) {
       this.gateway.kick({ deviceId: row.device_id, moduleId: row.module_id }, 'the device is disabled');
     }
+  }
+
+  // Between the proof of a token and CONNACK the device may have been disabled or deleted: that news found no connection to close.
+  private reviewConnection(identity: Identity, epoch: number): void {
+    const { deviceId, moduleId } = identity;
+    const review = async () => {
+      const device = await readIdentity(this.parts.db, deviceId);
+      const known = moduleId === undefined ? device : await readIdentity(this.parts.db, deviceId, moduleId);
+      if (device?.status === 'enabled' && known) return;
+      this.gateway.kick(identity, 'the identity was disabled or deleted while it connected', epoch);
+    };
+    review().catch((error) =>
+      this.parts.logger.error('Cannot review a connection', { device: deviceId, error: describeError(error) }),
+    );
   }
 
   private changed(identity: Identity): void {
