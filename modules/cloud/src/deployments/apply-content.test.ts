@@ -61,6 +61,15 @@ describe('applyContent()', () => {
     expect(await readContent(db, 'd')).toEqual(content);
   });
 
+  test('the same manifest again is no new version, also when it holds nulls', async () => {
+    const content = manifest();
+    content.MCC = { 'properties.desired': { level: 1, unset: null } };
+    await applyContent(parts, 'd', content);
+    events.length = 0;
+    expect(await applyContent(parts, 'd', content)).toMatchObject({ desiredVersion: 2 });
+    expect(events).toEqual([]);
+  });
+
   test('a module that only the agent names is made too; those no longer named go, others of the owner stay', async () => {
     await parts.registry.createModule('d', 'handmade', {});
     const content = manifest();

@@ -2,7 +2,14 @@
 // $edgeAgent written last so that an agent that acts at once finds finished twins (cloud.md 2.12).
 
 import type { Clock } from '@wayside/kit';
-import { checkManifest, type Json, type JsonObject, jsonEqual, type ModulesContent } from '@wayside/protocol';
+import {
+  checkManifest,
+  type Json,
+  type JsonObject,
+  jsonEqual,
+  type ModulesContent,
+  mergePatch,
+} from '@wayside/protocol';
 import { refusal } from '../errors.ts';
 import { EDGE_AGENT, EDGE_HUB, SYSTEM_MODULES } from '../identity/identity-id.ts';
 import {
@@ -130,7 +137,8 @@ async function settleDesired(
     if (!isObject(desired)) continue;
     const twin = await requireTwin(trx, deviceId, moduleId);
     // A needless new version would make "reported successful" false until the agent answers again.
-    if (jsonEqual(twin.desired, desired)) continue;
+    // Nulls of the manifest are no values: the twin does not hold them.
+    if (jsonEqual(twin.desired, mergePatch({}, desired))) continue;
     changed.push(await changeTwin(trx, twin, { desiredInstead: desired }, '*', nowMs));
   }
   return changed;
