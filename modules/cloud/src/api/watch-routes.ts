@@ -3,6 +3,7 @@
 import { parseTimeArgument } from '@wayside/kit';
 import { readMinutes } from '../health/cache-figures.ts';
 import { monitorOf } from '../health/monitor.ts';
+import { BODY_DEPTH_MAX, isWithinDepth } from '../hub-api/body-depth.ts';
 import type { TimelineEvent } from '../nodes/timeline.ts';
 import type { TelemetryMessage } from '../platform.ts';
 import { followEvents } from './event-stream.ts';
@@ -158,7 +159,7 @@ function toMessage(message: TelemetryMessage) {
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** JSON as JSON, other text as text, anything else as {base64}. */
-function readBody(body: Uint8Array): unknown {
+export function readBody(body: Uint8Array): unknown {
   let text: string;
   try {
     text = strictUtf8.decode(body);
@@ -166,7 +167,9 @@ function readBody(body: Uint8Array): unknown {
     return { base64: Buffer.from(body).toString('base64') };
   }
   try {
-    return JSON.parse(text);
+    const value: unknown = JSON.parse(text);
+    // Written out again by recursion: one message must not make the whole page unreadable.
+    return isWithinDepth(value, BODY_DEPTH_MAX) ? value : text;
   } catch {
     return text;
   }

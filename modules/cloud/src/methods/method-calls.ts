@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { type Clock, EdgeError } from '@wayside/kit';
 import type { Json } from '@wayside/protocol';
 import { refusal } from '../errors.ts';
+import { BODY_DEPTH_MAX, isWithinDepth } from '../hub-api/body-depth.ts';
 import { requireIdentity } from '../identity/identity-rows.ts';
 import type { MethodRequest } from '../platform.ts';
 import type { Db } from '../store/tables.ts';
@@ -167,12 +168,13 @@ function checkSecs(name: string, value: number | undefined, min: number, max: nu
   throw invalid(name, JSON.stringify(value), `a whole number from ${min} to ${max}`);
 }
 
-/** Clients answer JSON or nothing; anything else is handed on as text, so that nothing is lost. */
+/** Clients answer JSON or nothing; anything else, and JSON too deep to be written out again, is handed on as text. */
 function parsePayload(body: Uint8Array): Json {
   if (body.length === 0) return null;
   const text = Buffer.from(body).toString('utf8');
   try {
-    return JSON.parse(text) as Json;
+    const payload = JSON.parse(text) as Json;
+    return isWithinDepth(payload, BODY_DEPTH_MAX) ? payload : text;
   } catch {
     return text;
   }
