@@ -2,12 +2,14 @@
 
 import { type Clock, describeError, type Logger } from '@wayside/kit';
 import type { Db } from '../store/tables.ts';
-import { cutByAge, cutByCount } from './telemetry-rows.ts';
+import { cutByAge, cutByCount, cutTypes } from './telemetry-rows.ts';
 
 /** Messages kept of one device: over a day of an edge node with a sensor each second, or 20 days of health and cache reports. */
 export const DEVICE_MESSAGES_MAX = 100_000;
 /** Messages older than this go, whatever their number. */
 export const MESSAGE_AGE_MS_MAX = 7 * 24 * 3_600_000;
+/** Message types of one sender whose newest message is kept; the runtime's own modules use three. */
+export const SENDER_TYPES_MAX = 64;
 /** How often a sweep looks at devices that got messages, and at ages. */
 const SWEEP_INTERVAL_MS = 30_000;
 /** Rows removed in one statement: other writers wait no longer than this takes. */
@@ -51,6 +53,7 @@ export class TelemetryRing {
     this.grown = new Set();
     let removed = 0;
     for (const deviceId of devices) {
+      await cutTypes(db, deviceId, SENDER_TYPES_MAX);
       removed += await this.cut(() => cutByCount(db, deviceId, this.limits.deviceMessagesMax, CUT_ROWS_MAX));
     }
     const beforeMs = clock.nowMs() - this.limits.messageAgeMsMax;

@@ -1,6 +1,6 @@
 // Messages in the store: a batch written in one commit, the history read in order, the ring cut.
 
-import type { Selectable } from 'kysely';
+import { type Selectable, sql } from 'kysely';
 import type { TelemetryMessage } from '../platform.ts';
 import type { Db, LastMessageTable } from '../store/tables.ts';
 
@@ -147,6 +147,16 @@ export async function cutByCount(db: Db, deviceId: string, keep: number, step: n
 export async function cutByAge(db: Db, beforeMs: number, step: number): Promise<number> {
   // Ordered by the indexed time, not by seq: a sweep that finds nothing old must not walk the whole table.
   return await deleteSome(db, (query) => query.where('enqueued_ms', '<', beforeMs).orderBy('enqueued_ms').limit(step));
+}
+
+/** Of each sender of the device, keeps the newest message of the `keep` types that came last: a type is the sender's free text. */
+export async function cutTypes(db: Db, deviceId: string, keep: number): Promise<void> {
+  await sql`delete from last_message where rowid in (
+    select id from (
+      select rowid as id, row_number() over (partition by module_id order by seq desc) as place
+      from last_message where device_id = ${deviceId}
+    ) where place > ${keep}
+  )`.execute(db);
 }
 
 type SeqQuery = ReturnType<typeof selectSeq>;

@@ -8,7 +8,7 @@ import { PlatformBus } from '../platform-events.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Db } from '../store/tables.ts';
 import { MESSAGE_BYTES_MAX, TelemetryIntake } from './telemetry-intake.ts';
-import { TelemetryRing } from './telemetry-ring.ts';
+import { SENDER_TYPES_MAX, TelemetryRing } from './telemetry-ring.ts';
 import { readHistory, readNewest } from './telemetry-rows.ts';
 
 const logger = createLogger({ module: 'test', stream: new Writable({ write: (_chunk, _encoding, done) => done() }) });
@@ -125,6 +125,20 @@ describe('TelemetryRing', () => {
     expect(texts([(await readNewest(db, 'b', '', ''))!])).toEqual(['only']);
     // Numbers are never used again, or a reader that asks "after 11" would miss the next ones.
     expect(await intake.add(message('a', 'next'))).toBe(12);
+  });
+
+  test('of a sender that makes up types without end only the newest ones are kept', async () => {
+    const ring = new TelemetryRing({ db, clock, logger });
+    await intake.add(message('b', 'quiet', { messageType: 'own' }));
+    const made = Array.from({ length: SENDER_TYPES_MAX + 20 }, (_, n) => ({ messageType: `t${n}` }));
+    for (const app of made) await intake.add(message('a', app.messageType, app));
+    ring.note(['a', 'b']);
+    await ring.sweep();
+    const kept = await db.selectFrom('last_message').select('message_type').where('device_id', '=', 'a').execute();
+    expect(kept).toHaveLength(SENDER_TYPES_MAX);
+    expect(await readNewest(db, 'a', '', 't19')).toBeUndefined();
+    expect(await readNewest(db, 'a', '', 't20')).toBeDefined();
+    expect(await readNewest(db, 'b', '', 'own')).toBeDefined();
   });
 
   test('sweeps by itself until it is stopped', async () => {
