@@ -94,18 +94,19 @@ export async function readMinutes(
   nodeName: string,
   span: { fromMs: number; toMs: number },
 ): Promise<MinuteFigures[]> {
+  // total(), not sum(): a node may claim sums beyond 2^53, which as integers could not be read at all.
   const rows = await db
     .selectFrom('cache_minute')
     .select((eb) => [
       'minute_ms as minuteAtMs',
-      eb.fn.sum<number>('requests').as('requests'),
-      eb.fn.sum<number>('hits').as('hits'),
-      eb.fn.sum<number>('misses').as('misses'),
-      eb.fn.sum<number>('errors5xx').as('errors5xx'),
-      eb.fn.sum<number>('hit_bytes').as('hit_bytes'),
-      eb.fn.sum<number>('miss_bytes').as('miss_bytes'),
-      eb.fn.sum<number>('egress_bytes').as('egress_bytes'),
-      eb.fn.sum<number>('ingress_bytes').as('ingress_bytes'),
+      eb.fn<number>('total', ['requests']).as('requests'),
+      eb.fn<number>('total', ['hits']).as('hits'),
+      eb.fn<number>('total', ['misses']).as('misses'),
+      eb.fn<number>('total', ['errors5xx']).as('errors5xx'),
+      eb.fn<number>('total', ['hit_bytes']).as('hit_bytes'),
+      eb.fn<number>('total', ['miss_bytes']).as('miss_bytes'),
+      eb.fn<number>('total', ['egress_bytes']).as('egress_bytes'),
+      eb.fn<number>('total', ['ingress_bytes']).as('ingress_bytes'),
     ])
     .where('node_name', '=', nodeName)
     .where('minute_ms', '>=', span.fromMs)

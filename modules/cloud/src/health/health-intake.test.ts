@@ -3,6 +3,7 @@ import { silentLogger } from '@wayside/kit';
 import { createBench, type NodeBench } from '../../test/node-bench.ts';
 import { readCacheMonitor, readMinutes } from './cache-figures.ts';
 import { HealthIntake } from './health-intake.ts';
+import { parseAgentHealth } from './message-schemas.ts';
 import { readSnapshots, readStatus } from './node-status.ts';
 
 const T0 = Date.parse('2026-01-01T00:00:00Z');
@@ -96,6 +97,20 @@ describe('HealthIntake of health messages', () => {
     expect((await readSnapshots(db, 'edge1')).get('MCC')?.health.runtimeStatus).toBe('backoff');
   });
 
+  test("the cloud's own clock may step back: messages after it count, and none before it is a heartbeat of the future", async () => {
+    const { platform, intake, db } = await createSetup();
+    platform.send({ json: health(T0 + 3_600_000), enqueuedAtMs: T0 + 3_600_000 });
+    platform.send({ json: health(T0, { runtimeStatus: 'backoff' }), enqueuedAtMs: T0 });
+    await intake.idle();
+    expect((await readSnapshots(db, 'edge1')).get('MCC')?.health.runtimeStatus).toBe('backoff');
+    expect(await readStatus(db, 'edge1')).toMatchObject({ heartbeatAtMs: T0, healthAtMs: T0 });
+  });
+
+  test('a body that is nested without end is passed over', () => {
+    const text = JSON.stringify(health(T0)).replace(/}$/, `,"host":${'{"a":'.repeat(6_000)}1${'}'.repeat(6_000)}}`);
+    expect(parseAgentHealth(Buffer.from(text))).toMatchObject({ ok: false });
+  });
+
   test.each<[string, object]>([
     ['another module', { moduleId: 'MCC' }],
     ['the device itself', { moduleId: undefined }],
@@ -145,6 +160,16 @@ describe('HealthIntake of cache reports', () => {
       [0, 60, 150_000_000],
       [60_000, 30, 75_000_000],
     ]);
+  });
+
+  test('figures beyond what a number holds exactly are still shown', async () => {
+    const { platform, intake, db } = await createSetup();
+    const egressBytes = Number.MAX_SAFE_INTEGER;
+    for (const atMs of [T0 + 1_000, T0 + 2_000]) {
+      platform.send({ ...from, json: report(atMs, { egressBytes }), enqueuedAtMs: atMs });
+    }
+    await intake.idle();
+    expect((await readCacheMonitor(db, 'edge1', T0 + 3_000))?.hitRatio).toBeCloseTo(0);
   });
 
   test('monitor shows the rates of the last interval and the ratio of five minutes', async () => {

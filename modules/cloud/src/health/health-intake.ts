@@ -155,8 +155,11 @@ async function storeHealth(
   enqueuedAtMs: number,
 ): Promise<NewEvent[]> {
   const atMs = Math.min(parsed.atMs, enqueuedAtMs);
-  const heartbeatAtMs = Math.max(enqueuedAtMs, status.heartbeatAtMs ?? 0);
-  if (status.healthAtMs !== null && atMs < status.healthAtMs) {
+  // Messages come in the order of their seq: an earlier time is a step back of the cloud's clock, not an earlier beat.
+  const heartbeatAtMs = enqueuedAtMs;
+  // What was noted by a clock that ran ahead is no bound, or nothing of the node would be believed until that time has come.
+  const isBound = status.healthAtMs !== null && status.healthAtMs <= enqueuedAtMs;
+  if (isBound && atMs < (status.healthAtMs ?? 0)) {
     await writeStatus(trx, nodeName, { heartbeatAtMs });
     return [];
   }

@@ -2,6 +2,7 @@
 
 import type { AgentHealth, CacheReport } from '@wayside/protocol';
 import { Ajv, type JSONSchemaType, type ValidateFunction } from 'ajv';
+import { BODY_DEPTH_MAX, isWithinDepth } from '../hub-api/body-depth.ts';
 
 const MODULES_MAX = 100;
 const DRIVES_MAX = 20;
@@ -139,6 +140,7 @@ function parse<T>(body: Uint8Array, check: ValidateFunction<T>, timeOf: (value: 
   } catch {
     return { ok: false, why: 'body is no JSON' };
   }
+  if (!isWithinDepth(value, BODY_DEPTH_MAX)) return { ok: false, why: `body is nested deeper than ${BODY_DEPTH_MAX}` };
   if (!check(value)) return { ok: false, why: ajv.errorsText(check.errors, { dataVar: 'body' }) };
   const atMs = Date.parse(timeOf(value));
   return Number.isNaN(atMs) ? { ok: false, why: `"${timeOf(value)}" is no time` } : { ok: true, value, atMs };
