@@ -74,9 +74,9 @@ export class Registration {
   /** `source` = the caller's address. CLOUD_REGISTRATION_KEY_WRONG, _USED, _EXPIRED, CLOUD_REGISTRATION_LIMITED. */
   async provision(request: ProvisionRequest, source: string): Promise<ProvisionAnswer> {
     const { clock } = this.options;
-    const waitMs = this.limit.waitMs(source, clock.nowMs());
+    const waitMs = this.limit.waitMs(source, clock.monotonicMs());
     if (waitMs > 0) throw limited(source, waitMs);
-    this.limit.fail(source, clock.nowMs());
+    this.limit.fail(source, clock.monotonicMs());
     const node = await this.findNode(request);
     const isRepeat = await this.useKey(node, request);
     this.limit.forgive(source);

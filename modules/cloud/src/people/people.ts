@@ -61,10 +61,12 @@ export class People {
     const nowMs = this.clock.nowMs();
     // With the name: behind one address translation, guesses at one user do not lock the others out.
     const guesser = `${source} ${username}`;
-    const waitMs = this.limit.waitMs(guesser, nowMs);
+    // A step of the wall clock must neither end a pause nor make it longer.
+    const monotonicMs = this.clock.monotonicMs();
+    const waitMs = this.limit.waitMs(guesser, monotonicMs);
     if (waitMs > 0) throw limited(waitMs, `${LOGIN_FAILURES_MAX} logins as ${username} from ${source} failed`);
     if (this.checks >= PASSWORD_CHECKS_MAX) throw limited(1000, `${PASSWORD_CHECKS_MAX} logins are being checked`);
-    this.limit.fail(guesser, nowMs);
+    this.limit.fail(guesser, monotonicMs);
     if (!(await this.check(username, password))) {
       throw refusal('CLOUD_LOGIN_FAILED', `Cannot log in as "${username}": user name or password is wrong`);
     }
