@@ -78,5 +78,3 @@ export const ERRORS = {
     action: 'Wait for one to end (GetTaskStatus) and call again.',
   },
 } as const;
-
-export type AgentErrorCode = keyof typeof ERRORS;

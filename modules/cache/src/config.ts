@@ -20,8 +20,6 @@ export interface CacheConfig {
   upstreamProxy: string | null;
   isSummaryPublic: boolean;
   isSummaryAccessUnrestricted: boolean;
-  customerId: string;
-  cacheNodeId: string;
   customerKey: Secret;
   maxEgressMbps: number | null;
   isAccessLogOn: boolean;

@@ -66,5 +66,3 @@ export const ERRORS = {
       'Ask from the node itself, or set IS_SUMMARY_PUBLIC=True and give CUSTOMER_KEY as apiKey, or IS_SUMMARY_ACCESS_UNRESTRICTED=True.',
   },
 } as const;
-
-export type CacheErrorCode = keyof typeof ERRORS;

@@ -20,7 +20,7 @@ import { readHistory, readNewest } from './telemetry/telemetry-rows.ts';
 import { TwinService } from './twins/twin-service.ts';
 
 /** Messages of one queryTelemetry call. */
-export const HISTORY_MESSAGES_MAX = 10_000;
+const HISTORY_MESSAGES_MAX = 10_000;
 
 export interface PlatformOptions {
   /** File of the store; ':memory:' in tests. */

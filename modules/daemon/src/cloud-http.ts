@@ -6,7 +6,7 @@ import { EdgeError } from '@wayside/kit';
 import got, { type Got, RequestError } from 'got';
 
 /** Largest answer read, bytes: a module list of a device is a few KiB. */
-export const CLOUD_ANSWER_BYTES_MAX = 4 * 1024 * 1024;
+const CLOUD_ANSWER_BYTES_MAX = 4 * 1024 * 1024;
 
 export interface CloudHttpOptions {
   /** Accepted besides the system's roots; PEM. */

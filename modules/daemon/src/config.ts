@@ -16,7 +16,7 @@ import { type JsonObject, normalizeImage, parseConnectionString } from '@wayside
 const SCHEMA = JSON.parse(readFileSync(new URL('./config.schema.json', import.meta.url), 'utf8')) as JsonObject;
 
 /** Module network when config.toml names none; an instance appends its own name. */
-export const NETWORK_DEFAULT = 'azure-iot-edge';
+const NETWORK_DEFAULT = 'azure-iot-edge';
 /** Standard ports of IoT Hub's device protocols. */
 export const UPSTREAM_MQTT_PORT_DEFAULT = 8883;
 export const UPSTREAM_HTTPS_PORT_DEFAULT = 443;

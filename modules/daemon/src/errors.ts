@@ -79,5 +79,3 @@ export const ERRORS = {
     action: 'Read the log of edgeAgent, correct the cause, start the daemon again.',
   },
 } as const;
-
-export type DaemonErrorCode = keyof typeof ERRORS;

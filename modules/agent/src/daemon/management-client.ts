@@ -10,7 +10,7 @@ const LIST_TIMEOUT_MS = 20_000;
 const PULL_TIMEOUT_MS = 60 * 60_000;
 const SUPPORT_BUNDLE_TIMEOUT_MS = 10 * 60_000;
 /** Largest log that is read into memory for one answer or upload. */
-export const LOG_BYTES_MAX = 64 * 1024 * 1024;
+const LOG_BYTES_MAX = 64 * 1024 * 1024;
 
 export interface LogQuery {
   /** Lines from the end; absent = all. */
@@ -172,7 +172,7 @@ function modulePath(name: string): string {
 const STATES = new Set(['running', 'stopped', 'failed', 'dead']);
 
 /** Wire shape -> what the planner reads. Unknown state words become `unknown`. */
-export function toObserved(details: ModuleDetails): ObservedModule {
+function toObserved(details: ModuleDetails): ObservedModule {
   const { status, config } = details;
   const state = status.runtimeStatus.status.toLowerCase();
   const labels = config.settings.createOptions?.Labels;

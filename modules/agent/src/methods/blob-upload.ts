@@ -18,7 +18,7 @@ export function readSasUrl(text: string): URL {
 }
 
 /** The blob's URL: the container's path, then the blob name, then the container's query. */
-export function blobUrl(container: URL, name: string): URL {
+function blobUrl(container: URL, name: string): URL {
   const url = new URL(container);
   const path = name.split('/').map(encodeURIComponent).join('/');
   url.pathname = `${url.pathname.replace(/\/$/, '')}/${path}`;

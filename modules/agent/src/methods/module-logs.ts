@@ -10,7 +10,7 @@ import { filterLines, type LogFilter, matchItems, readLogItems, toRecords } from
 import { invalid, readWord } from './method-request.ts';
 
 /** A direct method answer may hold 128 KB; the original keeps this distance. */
-export const LOGS_ANSWER_BYTES_MAX = 127_000;
+const LOGS_ANSWER_BYTES_MAX = 127_000;
 
 const compress = promisify(gzip);
 

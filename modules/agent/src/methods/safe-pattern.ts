@@ -5,7 +5,7 @@ import { EdgeError } from '@wayside/kit';
 
 const PATTERN_CHARS_MAX = 500;
 /** For all texts of one call; the event loop stands still meanwhile. */
-export const PATTERN_TIME_MS_MAX = 500;
+const PATTERN_TIME_MS_MAX = 500;
 
 export class SafePattern {
   readonly #source: string;

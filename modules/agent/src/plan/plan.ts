@@ -8,7 +8,6 @@ import {
   type Facts,
   imageKey,
   type ModuleStatus,
-  moduleIdOf,
   type Observed,
   type Plan,
   type Step,
@@ -30,11 +29,6 @@ export function plan(desired: Desired, observed: Observed, facts: Facts): Plan {
   if (agent.update) return { stages: [[agent.update]], waits, statuses };
   const stages = [leaving.steps, groups.stops, [...agent.steps, ...groups.steps]].filter((stage) => stage.length > 0);
   return { stages, waits, statuses };
-}
-
-/** true when nothing is left to do and nothing is waited for. */
-export function isConverged(result: Plan): boolean {
-  return result.stages.length === 0 && result.waits.length === 0;
 }
 
 interface AgentPlan {
@@ -161,9 +155,4 @@ function hasWaitedEnough(order: number, facts: Facts): boolean {
 /** Image keys a deployment still needs; others may be forgotten. */
 export function neededImages(desired: Desired): Set<string> {
   return new Set([desired.edgeAgent, ...desired.modules].map(imageKey));
-}
-
-/** Module identities a deployment needs. */
-export function neededIdentities(desired: Desired): Set<string> {
-  return new Set(desired.modules.map((module) => moduleIdOf(module.name)));
 }

@@ -11,7 +11,7 @@ import { type SpecContext, toModuleSpec } from './module-spec.ts';
 const AGENT_UPDATE_GRACE_MS = 60_000;
 
 /** A new version that dies this soon after its start has failed; the old one comes back. */
-export const UPDATE_WATCH_MS = 2_000;
+const UPDATE_WATCH_MS = 2_000;
 const UPDATE_WATCH_PERIOD_MS = 250;
 
 export interface StepPorts {

@@ -4,7 +4,7 @@ import { type Clock, describeError, type Logger } from '@wayside/kit';
 import type { AgentHealth } from '@wayside/protocol';
 import { changeMark } from './health-message.ts';
 
-export const HEALTH_PERIOD_MS = 15_000;
+const HEALTH_PERIOD_MS = 15_000;
 /** Changes kept while offline; the oldest goes first. About 100 x 4 KiB of memory. */
 export const HEALTH_CHANGES_MAX = 100;
 

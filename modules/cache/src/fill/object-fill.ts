@@ -15,7 +15,7 @@ import { type ChunkSpan, isWorthFinishing, LANES_MAX, planSegments, type Wish } 
 import { Transfer, type TransferDeps, type TransferSource } from './transfer.ts';
 
 /** How long a fill goes on after its last reader left. */
-export const ABANDON_AFTER_MS = 2000;
+const ABANDON_AFTER_MS = 2000;
 /** With many waiting readers progress is passed on at this pace: each pass is one system call a reader. */
 const WAKE_INTERVAL_MS = 8;
 /** Up to this many are woken by every write. */

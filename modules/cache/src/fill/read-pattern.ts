@@ -5,7 +5,7 @@ const SEQUENCES_MAX = 8;
 /** Pieces in a row before anything is fetched ahead: a single range must cost its own bytes only. */
 const RUN_MIN = 3;
 /** Bytes ahead: doubles with each piece up to this. */
-export const READ_AHEAD_BYTES_MAX = 16 * 1024 * 1024;
+const READ_AHEAD_BYTES_MAX = 16 * 1024 * 1024;
 
 interface Sequence {
   nextOffset: number;

@@ -64,8 +64,8 @@ function covers(spans: readonly ChunkSpan[], chunk: number): boolean {
 }
 
 /** Whether the rest is worth fetching when nobody reads any more. */
-export const FINISH_BYTES_MAX = 8 * 1024 * 1024;
-export const FINISH_SHARE_MAX = 0.25;
+const FINISH_BYTES_MAX = 8 * 1024 * 1024;
+const FINISH_SHARE_MAX = 0.25;
 
 export function isWorthFinishing(missingBytes: number, sizeBytes: number): boolean {
   return missingBytes > 0 && (missingBytes <= FINISH_BYTES_MAX || missingBytes <= sizeBytes * FINISH_SHARE_MAX);

@@ -13,7 +13,7 @@ import { ChunkWriter } from './chunk-writer.ts';
 import type { ChunkSpan } from './segments.ts';
 
 /** Breaks without a single new byte in between, after which a transfer gives up. */
-export const FRUITLESS_TRIES_MAX = 3;
+const FRUITLESS_TRIES_MAX = 3;
 const RETRY_BASE_MS = 100;
 /** Answers that say nothing about the object; anything else means it is gone or changed. */
 const isPassing = (status: number) => status >= 500 || status === 408 || status === 429;

@@ -11,7 +11,7 @@ import type { Drive } from '../store/drive.ts';
 import type { Summary } from './reporter.ts';
 
 /** The data port must answer within this time, or the cache is unhealthy. */
-export const HEALTH_TIMEOUT_MS = 3000;
+const HEALTH_TIMEOUT_MS = 3000;
 
 export interface OperationsDeps {
   summary: () => Summary;

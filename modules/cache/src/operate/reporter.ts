@@ -9,7 +9,7 @@ import { hitRatio, makeReport } from './cache-report.ts';
 import type { OriginBytes, TrafficCounters, TrafficSnapshot } from './traffic-counters.ts';
 
 /** connected-cache 2.3. */
-export const REPORT_INTERVAL_MS = 15_000;
+const REPORT_INTERVAL_MS = 15_000;
 const TOTALS_FILE = 'totals.json';
 
 /** Names of connected-cache 2.3, `eggressBytes` with the original's spelling. */

@@ -10,9 +10,9 @@ import type { Origin } from './origins.ts';
 /** connect() to an origin, all its addresses together. */
 export const CONNECT_TIMEOUT_MS = 4000;
 /** From the request to the response's head: clients give up after 20 s (connected-cache 3.5), 5xx must come before. */
-export const HEAD_TIMEOUT_MS = 8000;
+const HEAD_TIMEOUT_MS = 8000;
 /** Between two pieces of a body. */
-export const BODY_IDLE_TIMEOUT_MS = 12_000;
+const BODY_IDLE_TIMEOUT_MS = 12_000;
 /** Unused connections to an origin stay open this long. */
 const KEEP_ALIVE_MS = 15_000;
 /** Head of a response. */

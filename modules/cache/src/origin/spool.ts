@@ -7,9 +7,9 @@ import { EdgeError } from '@wayside/kit';
 import type { BodyReceiver, OpenResponse } from './origin-gate.ts';
 
 /** Longest body without a length; the client waits for all of it. */
-export const SPOOL_BYTES_MAX = 1024 * 1024 * 1024;
+const SPOOL_BYTES_MAX = 1024 * 1024 * 1024;
 /** Longest time for such a body: clients leave after 20 s of silence, but what was spooled serves the next one. */
-export const SPOOL_TIME_MS_MAX = 120_000;
+const SPOOL_TIME_MS_MAX = 120_000;
 const UNWRITTEN_BYTES_MAX = 4 * 1024 * 1024;
 const READ_BYTES = 256 * 1024;
 

@@ -55,7 +55,7 @@ export function parseContentRequest(url: string, hostHeader: string | undefined)
 }
 
 /** `host[:port]` -> parts. An IPv6 literal keeps its brackets, so that it never passes for a name. */
-export function splitAuthority(authority: string): { host: string; port: number | null } {
+function splitAuthority(authority: string): { host: string; port: number | null } {
   const match = /^(\[[^\]]*\]|[^:]*)(?::(\d{1,5}))?$/.exec(authority.trim());
   if (!match) return { host: '', port: null };
   const host = (match[1] ?? '').toLowerCase().replace(/\.$/, '');

@@ -33,7 +33,7 @@ export function rangeCounts(ifRange: string | undefined, stored: Validators): bo
   return stored.lastModified !== null && Date.parse(value) === Date.parse(stored.lastModified);
 }
 
-export function isStrongTag(tag: string | null): tag is string {
+function isStrongTag(tag: string | null): tag is string {
   return tag?.startsWith('"') === true;
 }
 

@@ -9,12 +9,12 @@ import { canonicalCase } from './header-case.ts';
 export type CacheResult = 'HIT' | 'MISS' | 'PARTIAL' | 'STALE' | 'BYPASS';
 
 /** RFC 9110 7.6.3: who passed it on. */
-export const VIA = '1.1 wayside';
+const VIA = '1.1 wayside';
 /** Not sent with a stored object: written anew for each response. */
 const OWN = new Set(['age', 'via', 'content-length', 'content-range', 'accept-ranges', 'x-cache']);
 
 /** Flat list for writeHead, without the parts that differ between responses. */
-export function storedHeaders(object: CacheObject): string[] {
+function storedHeaders(object: CacheObject): string[] {
   if (object.preparedHeaders === null) {
     const list = ['Accept-Ranges', 'bytes'];
     for (const [name, value] of Object.entries(object.meta.headers)) {

@@ -46,7 +46,7 @@ export interface Upstream {
 const MANAGEMENT_MOUNT = '/var/run/iotedge-mgmt';
 const HOST_GATEWAY = 'host-gateway';
 /** Network of the engine for containers that name none. */
-export const DEFAULT_NETWORK = 'bridge';
+const DEFAULT_NETWORK = 'bridge';
 
 export class CheckContext {
   readonly settings: CheckSettings;

@@ -16,7 +16,7 @@ export interface MethodOptions {
 }
 
 /** `edge1/MCC` -> both names. System modules may be written without `$`. */
-export function parseTarget(text: string): { node: string; module?: string } {
+function parseTarget(text: string): { node: string; module?: string } {
   const [node = '', module, ...rest] = text.split('/');
   if (node === '' || module === '' || rest.length > 0)
     throw new EdgeError(

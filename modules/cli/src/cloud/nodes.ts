@@ -17,7 +17,7 @@ export interface NodeOptions {
 }
 
 /** Options of the command -> fields of the cloud; what is not given is left to the cloud. */
-export function nodeFields(options: NodeOptions): Partial<NodeFields> {
+function nodeFields(options: NodeOptions): Partial<NodeFields> {
   return {
     ...(options.ip === undefined ? {} : { ipAddress: options.ip }),
     ...(options.httpPort === undefined ? {} : { httpPort: options.httpPort }),
@@ -95,7 +95,7 @@ export async function showNode(io: Io, client: CloudClient, name: string, option
 }
 
 /** Name and value a line; pure. */
-export function nodeText(node: CacheNode): string {
+function nodeText(node: CacheNode): string {
   return alignedTable([
     ['name', node.name],
     ['state', node.stateText === node.state ? node.state : `${node.state}: ${node.stateText}`],

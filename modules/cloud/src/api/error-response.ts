@@ -43,7 +43,7 @@ export interface ErrorBody {
 }
 
 /** Status and body of an error; undefined status = not one of the caller's, see the log. */
-export function toErrorAnswer(error: unknown): { status: number; body: ErrorBody; isExpected: boolean } {
+function toErrorAnswer(error: unknown): { status: number; body: ErrorBody; isExpected: boolean } {
   const known = fromParser(error) ?? error;
   const status = known instanceof EdgeError ? STATUS_OF_CODE[known.code] : undefined;
   if (!(known instanceof EdgeError) || status === undefined) {

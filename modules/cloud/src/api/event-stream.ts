@@ -12,7 +12,7 @@ import type { ApiParts } from './parts.ts';
 import type { Call } from './route.ts';
 import { toEvent } from './watch-routes.ts';
 
-export const STREAMS_MAX = 200;
+const STREAMS_MAX = 200;
 const KEEP_ALIVE_MS = 15_000;
 const REPLAY_PAGE = 500;
 /** A reader may miss this many events; beyond that it asks the timelines. */

@@ -97,7 +97,7 @@ export function bearerToken(request: Request): string | undefined {
 }
 
 /** Of the socket: forwarded headers are a claim. */
-export function sourceOf(request: Request): string {
+function sourceOf(request: Request): string {
   return (request.socket.remoteAddress ?? 'unknown').replace(/^::ffff:/, '');
 }
 

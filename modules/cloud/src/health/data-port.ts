@@ -20,7 +20,7 @@ const client: Got = got.extend({
   responseType: 'buffer',
 });
 
-export function healthUrl(ipAddress: string, httpPort: number): string {
+function healthUrl(ipAddress: string, httpPort: number): string {
   return `http://${ipAddress}:${httpPort}${HEALTH_PATH}`;
 }
 

@@ -6,7 +6,7 @@ import { nextProbeState, PROBE_START, type ProbeResult, type ProbeState } from '
 
 const PROBES_AT_ONCE_MAX = 32;
 /** A node that is not up is asked this often, so that it is back soon after it was repaired ... */
-export const PROBE_PAUSE_MS_NOT_UP = 5_000;
+const PROBE_PAUSE_MS_NOT_UP = 5_000;
 /** ... for this long; one that stays away costs no more than any other. */
 export const PROBE_HASTE_MS = 600_000;
 

@@ -3,9 +3,9 @@
 import type { NewEvent } from '../nodes/timeline.ts';
 
 /** Failures in a row that make a node down. */
-export const PROBES_DOWN = 3;
+const PROBES_DOWN = 3;
 /** Successes in a row that bring a down node up. */
-export const PROBES_UP = 2;
+const PROBES_UP = 2;
 
 export interface ProbeResult {
   atMs: number;

@@ -35,10 +35,6 @@ export function authorize(
   };
 }
 
-export function principalOf(request: Request): Principal | undefined {
-  return principals.get(request);
-}
-
 /** How the timeline names the caller. */
 export function actorOf(request: Request): Actor {
   const principal = principals.get(request);

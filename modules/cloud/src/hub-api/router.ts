@@ -18,9 +18,9 @@ import { scopeRoutes } from './scope-routes.ts';
 import { twinRoutes } from './twin-routes.ts';
 
 /** JSON bodies: a manifest with twenty module twins of 32 KB fits. */
-export const REQUEST_BYTES_MAX = 1024 * 1024;
+const REQUEST_BYTES_MAX = 1024 * 1024;
 /** Bulk import: a hundred devices with full tags and desired properties. */
-export const BULK_REQUEST_BYTES_MAX = 8 * 1024 * 1024;
+const BULK_REQUEST_BYTES_MAX = 8 * 1024 * 1024;
 
 const API_VERSION = /^\d{4}-\d{2}-\d{2}(-preview)?$/;
 /** First path segments of the IoT Hub API; a host program gives other paths to other routers. */

@@ -46,7 +46,7 @@ export function connectionState(identity: DeviceIdentity): 'Connected' | 'Discon
   return identity.connected ? 'Connected' : 'Disconnected';
 }
 
-export function authenticationJson(identity: DeviceIdentity) {
+function authenticationJson(identity: DeviceIdentity) {
   return {
     symmetricKey: { primaryKey: identity.primaryKey, secondaryKey: identity.secondaryKey },
     x509Thumbprint: {

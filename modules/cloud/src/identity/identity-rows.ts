@@ -9,7 +9,7 @@ import type { IdentityRow } from './identity-record.ts';
 import { generateKey, newEtag, newGenerationId } from './keys.ts';
 
 /** Modules of one device, $edgeAgent and $edgeHub among them (IoT Hub: 50). */
-export const MODULES_PER_DEVICE_MAX = 50;
+const MODULES_PER_DEVICE_MAX = 50;
 export const MANAGED_BY_EDGE = 'iotEdge';
 
 export async function readIdentity(db: Db, deviceId: string, moduleId = ''): Promise<IdentityRow | undefined> {

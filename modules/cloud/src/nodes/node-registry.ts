@@ -18,7 +18,7 @@ import type { NodeDb } from './tables.ts';
 import { byWhom, type Timeline } from './timeline.ts';
 
 /** One replica judges and probes all of them every few seconds. */
-export const NODES_MAX = 5_000;
+const NODES_MAX = 5_000;
 
 type RegistryPlatform = Pick<
   Platform,

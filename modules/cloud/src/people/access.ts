@@ -10,7 +10,7 @@ export type Right =
   /** Read connection strings: with them every other right can be had through the IoT Hub API. */
   | 'admin';
 
-export const ROLES: { readonly [role: string]: readonly Right[] } = {
+const ROLES: { readonly [role: string]: readonly Right[] } = {
   viewer: ['read'],
   operator: ['read', 'operate'],
   deployer: ['read', 'operate', 'deploy'],

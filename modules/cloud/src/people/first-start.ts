@@ -8,7 +8,7 @@ import type { People } from './people.ts';
 
 const SECRET_BYTES = 24;
 const SECRET_FILE_MODE = 0o600;
-export const ADMIN_USERNAME = 'admin';
+const ADMIN_USERNAME = 'admin';
 
 /** Makes the user `admin` with the password in `admin-secret`. The file comes first: a user nobody knows the password of is worse than a file without a user. */
 export async function ensureAdmin(people: People, stateDir: string): Promise<void> {

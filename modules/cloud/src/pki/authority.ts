@@ -12,9 +12,9 @@ const KEY_ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256' };
 const SIGNING_ALGORITHM = { name: 'ECDSA', hash: 'SHA-256' };
 const DAY_MS = 86_400_000;
 /** Every node holds the CA: a new one means provisioning all of them again. */
-export const AUTHORITY_LIFETIME_MS = 20 * 365 * DAY_MS;
+const AUTHORITY_LIFETIME_MS = 20 * 365 * DAY_MS;
 /** Public clients refuse more than 398 days. */
-export const SERVER_LIFETIME_MS = 397 * DAY_MS;
+const SERVER_LIFETIME_MS = 397 * DAY_MS;
 /** Clocks of small servers run behind. */
 const CLOCK_SKEW_MS_MAX = DAY_MS;
 const SERIAL_BYTES = 16;

@@ -10,7 +10,7 @@ export type Token =
   | { kind: 'end'; at: number };
 
 /** Longest query text read. */
-export const QUERY_CHARS_MAX = 32 * 1024;
+const QUERY_CHARS_MAX = 32 * 1024;
 
 // One alternative each: space, number, word, [[escaped word]], string in either quote (doubled = itself), operator.
 const TOKEN =

@@ -6,7 +6,7 @@ import { API_VERSIONS } from '@wayside/protocol';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Router } from 'express';
 
 /** Largest request body: the agent encrypts a whole deployment in one call. */
-export const REQUEST_BODY_BYTES_MAX = 4 * 1024 * 1024;
+const REQUEST_BODY_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Status of an error on the wire, by its code; 500 for the rest. */
 const STATUS: { [code: string]: number } = {

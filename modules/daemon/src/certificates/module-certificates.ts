@@ -7,7 +7,7 @@ import { issueLeaf, readCertificate } from './x509.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** Life of a leaf whose request names no end, days. */
-export const LEAF_LIFE_DAYS_DEFAULT = 90;
+const LEAF_LIFE_DAYS_DEFAULT = 90;
 const COMMON_NAME_CHARS_MAX = 64;
 const DNS_LABEL_CHARS_MAX = 63;
 

@@ -3,7 +3,7 @@
 import { type Clock, describeError, type Logger } from '@wayside/kit';
 import type { EdgeCa } from './edge-ca.ts';
 
-export const CA_LOOK_MS = 60 * 60 * 1000;
+const CA_LOOK_MS = 60 * 60 * 1000;
 
 export async function runCaRenewal(ca: EdgeCa, clock: Clock, log: Logger, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {

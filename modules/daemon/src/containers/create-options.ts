@@ -24,7 +24,7 @@ import {
 import type { NodeFacts } from './node-facts.ts';
 
 /** Log limit of a container that brings none: rotated by the engine, so that a chatty module cannot fill the disk. */
-export const LOG_CONFIG_DEFAULT = { Type: 'local', Config: { 'max-size': '10m', 'max-file': '3' } } as const;
+const LOG_CONFIG_DEFAULT = { Type: 'local', Config: { 'max-size': '10m', 'max-file': '3' } } as const;
 
 /** Capabilities dropped where elevated permissions are not allowed. */
 const ELEVATED_DROP = ['CHOWN', 'SETUID'];

@@ -18,7 +18,7 @@ import type { RegistryAuth } from './module-spec.ts';
 import { pullImage } from './pull-stream.ts';
 
 /** Seconds a module gets between SIGTERM and SIGKILL when its image or options say nothing. */
-export const STOP_TIMEOUT_SECS = 10;
+const STOP_TIMEOUT_SECS = 10;
 
 export class DockerEngine implements ContainerEngine {
   readonly #docker: Docker;

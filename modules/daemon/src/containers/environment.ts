@@ -4,7 +4,7 @@ import { EDGE_AGENT, EDGE_HUB, isSystemModule, moduleIdOf } from '../module-name
 import type { NodeFacts } from './node-facts.ts';
 
 /** Newest api-version of the sockets. */
-export const API_VERSION_NEWEST = '2022-08-03';
+const API_VERSION_NEWEST = '2022-08-03';
 export const WORKLOAD_MOUNT = '/var/run/iotedge';
 export const MANAGEMENT_MOUNT = '/var/run/iotedge-mgmt';
 export const STORAGE_MOUNT = '/storage';

@@ -7,9 +7,9 @@ import type { PullProgress } from './engine.ts';
 import type { RegistryAuth } from './module-spec.ts';
 
 /** A pull without any progress for this long is given up; the engine resumes layers at the next try. */
-export const PULL_IDLE_MS_MAX = 120_000;
+const PULL_IDLE_MS_MAX = 120_000;
 /** A pull is given up after this long, whatever moves. */
-export const PULL_TOTAL_MS_MAX = 2 * 60 * 60 * 1000;
+const PULL_TOTAL_MS_MAX = 2 * 60 * 60 * 1000;
 
 interface ProgressLine {
   status?: string;

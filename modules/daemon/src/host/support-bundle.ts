@@ -15,7 +15,7 @@ import { redactInspect } from './redact-inspect.ts';
 /** Logs from this long ago on, unless the query says otherwise. */
 const SINCE_DEFAULT = '1 day';
 /** Largest log of one container in a bundle; the newest lines are kept. */
-export const BUNDLE_LOG_BYTES_MAX = 32 * 1024 * 1024;
+const BUNDLE_LOG_BYTES_MAX = 32 * 1024 * 1024;
 
 export interface BundleOptions {
   engine: ContainerEngine;

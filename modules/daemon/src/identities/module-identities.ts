@@ -14,7 +14,7 @@ import { type KnownModule, loadKnownModules, saveKnownModules } from './identity
 /** managedBy of identities that the daemon makes itself; the agent's own value. */
 export const MANAGED_BY_EDGE = 'IotEdge';
 /** After a failed call the list is answered from the cache for this long, so that the agent's loop does not wait each time. */
-export const CLOUD_PAUSE_MS = 15_000;
+const CLOUD_PAUSE_MS = 15_000;
 
 export interface ModuleIdentitiesOptions {
   file: string;

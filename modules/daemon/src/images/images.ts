@@ -11,7 +11,7 @@ import { type ImageUsage, loadImageUsage, saveImageUsage } from './image-file.ts
 /** prepareupdate pulls, the create call after it need not ask the registry again within this time. */
 export const PULL_FRESH_MS = 10 * 60 * 1000;
 /** Pulls at one time; further ones wait, so that a slow line is not shared by all of them. */
-export const PULLS_AT_ONCE_MAX = 3;
+const PULLS_AT_ONCE_MAX = 3;
 /** Progress is logged no more often than this. */
 const PROGRESS_LOG_MS = 10_000;
 

@@ -18,8 +18,8 @@ import type { Provisioning } from '../config.ts';
 import { type DeviceIdentity, digest } from './device-identity.ts';
 
 const NONCE_BYTES = 32;
-export const REGISTRATION_RETRY_BASE_MS = 2_000;
-export const REGISTRATION_RETRY_MAX_MS = 60_000;
+const REGISTRATION_RETRY_BASE_MS = 2_000;
+const REGISTRATION_RETRY_MAX_MS = 60_000;
 
 export type RegistrationSettings = Extract<Provisioning, { source: 'registration' }>;
 

@@ -3,7 +3,7 @@
 import { backoffDelayMs } from '@wayside/kit';
 
 /** Pauses between tries grow from the base to the cap. */
-export const AGENT_RETRY_BASE_MS = 2_000;
+const AGENT_RETRY_BASE_MS = 2_000;
 export const AGENT_RETRY_MAX_MS = 60_000;
 
 export interface AgentContainer {

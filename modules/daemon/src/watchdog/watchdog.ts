@@ -14,7 +14,7 @@ import type { AgentSpec } from './agent-spec.ts';
 import { type AgentAction, type AgentContainer, planAgent } from './plan.ts';
 
 /** Pause between two looks when nothing happens. */
-export const WATCHDOG_MS = 10_000;
+const WATCHDOG_MS = 10_000;
 /** edgeAgent that ran this long counts as well: the tries start anew and its specification is confirmed. */
 export const AGENT_STABLE_MS = 60_000;
 /** A new specification that failed this often is taken back. */

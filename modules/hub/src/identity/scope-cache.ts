@@ -9,7 +9,7 @@ import type { ScopeClient } from './scope-client.ts';
 import { identityKey, type ServiceIdentity } from './service-identity.ts';
 
 /** An unknown client makes us ask the cloud for it, but not again before this. */
-export const IDENTITY_REFRESH_SPACING_MS = 10_000;
+const IDENTITY_REFRESH_SPACING_MS = 10_000;
 /** Identities remembered as just asked for; a flood of made-up names costs no more memory. */
 const ASKED_MAX = 1_000;
 const INITIALIZATION_VECTOR_BYTES = 16;

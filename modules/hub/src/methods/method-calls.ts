@@ -13,7 +13,7 @@ export interface MethodAnswer {
 /** Calls under way to one client. */
 const CALLS_PER_CLIENT_MAX = 100;
 /** A client that is connected but has not subscribed may still do so. */
-export const SUBSCRIBE_WAIT_MS = 5_000;
+const SUBSCRIBE_WAIT_MS = 5_000;
 const PAYLOAD_BYTES_MAX = 128 * 1024;
 
 interface Pending {

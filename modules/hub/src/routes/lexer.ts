@@ -16,7 +16,7 @@ export type Token =
   | { kind: 'end'; at: number };
 
 /** A route is one line of a manifest; longer ones are refused before any work is done. */
-export const ROUTE_CHARS_MAX = 8192;
+const ROUTE_CHARS_MAX = 8192;
 
 const SPACE = /\s+/y;
 const WORD = /[A-Za-z_][A-Za-z0-9_.-]*/y;

@@ -21,7 +21,7 @@ interface CompiledRoute extends Destination {
 }
 
 /** Name of a sink's queue, as metrics show it: `iothub` or `{device}/{module}/{input}` without the device. */
-export function endpointName(sink: Sink): string {
+function endpointName(sink: Sink): string {
   return sink.kind === 'upstream' ? 'iothub' : `${sink.moduleId}/${sink.input}`;
 }
 

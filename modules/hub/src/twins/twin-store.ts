@@ -16,7 +16,7 @@ export interface StoredTwin {
   readonly synced: boolean;
 }
 
-export const EMPTY_TWIN: StoredTwin = {
+const EMPTY_TWIN: StoredTwin = {
   desired: {},
   desiredVersion: 0,
   reported: {},

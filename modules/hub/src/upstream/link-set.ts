@@ -8,7 +8,7 @@ import { UpstreamLink } from './upstream-link.ts';
 /** How often links nobody needs are closed, and links that stand still are looked for. */
 const SWEEP_MS = 5_000;
 /** Messages wait, the connection claims to be good, and nothing was acknowledged for this long: it is made anew. */
-export const STALLED_MS_MAX = 90_000;
+const STALLED_MS_MAX = 90_000;
 
 export interface LinkSetOptions extends LinkOptions {
   /** Somebody is connected, messages wait, a patch is unsent. */

@@ -4,7 +4,7 @@ import type { ServerCertificate } from '@wayside/gateway';
 import { backoffDelayMs, type Clock, describeError, type Logger, retry } from '@wayside/kit';
 import type { ServerCertificateAnswer, WorkloadClient } from './workload-client.ts';
 
-export const CERTIFICATE_LIFE_MS = 90 * 86_400_000;
+const CERTIFICATE_LIFE_MS = 90 * 86_400_000;
 /** Share of the life after which it is renewed. */
 const RENEW_AFTER = 2 / 3;
 const RETRY_MS_BASE = 1_000;

@@ -6,7 +6,7 @@ export interface OriginConfig {
   rateBytesPerSec: number | undefined;
 }
 
-export const PORT_DEFAULT = 8080;
+const PORT_DEFAULT = 8080;
 
 /** Throws an Error that lists every problem. */
 export function readConfig(env: { [name: string]: string | undefined }): OriginConfig {

@@ -15,9 +15,9 @@ export interface OriginObject {
 }
 
 /** Bytes held in memory for one answer. */
-export const PIECE_BYTES_MAX = 64 * 1024;
+const PIECE_BYTES_MAX = 64 * 1024;
 /** Freshness of all content, seconds. */
-export const MAX_AGE_SECS = 86_400;
+const MAX_AGE_SECS = 86_400;
 /** All content is this old. */
 export const LAST_MODIFIED = new Date(Date.UTC(2026, 0, 1)).toUTCString();
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
+import { type AgentSection, aModule, anAgentSection } from '../test/base-manifest.ts';
 import { parseAgentDesired } from './agent-desired.ts';
-import { type AgentSection, aModule, anAgentSection } from './base-manifest.ts';
 import { splitCreateOptions } from './create-options.ts';
 import type { JsonObject } from './json.ts';
 import type { AgentDesired } from './manifest.ts';

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { aManifest, aModule, type BaseManifest } from './base-manifest.ts';
+import { aManifest, aModule, type BaseManifest } from '../test/base-manifest.ts';
 import { checkManifest, readEnvelope } from './check-manifest.ts';
 import type { JsonObject } from './json.ts';
 

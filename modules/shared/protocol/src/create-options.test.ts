@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
+import { randomObject, seededNumbers } from '../test/seeded-json.ts';
 import { joinCreateOptions, splitCreateOptions } from './create-options.ts';
 import type { JsonObject } from './json.ts';
-import { randomObject, seededNumbers } from './seeded-json.ts';
 import { jsonEqual } from './twin.ts';
 
 describe('joinCreateOptions()', () => {

@@ -1,13 +1,13 @@
 // Random damage to good input: the readers answer or throw a RangeError, nothing else, and never change what they read.
 
 import { expect, test } from '@jest/globals';
+import { aManifest, aModule } from '../test/base-manifest.ts';
+import { randomObject, seededNumbers } from '../test/seeded-json.ts';
 import { parseAgentDesired } from './agent-desired.ts';
-import { aManifest, aModule } from './base-manifest.ts';
 import { checkManifest, readEnvelope } from './check-manifest.ts';
 import { parseHubDesired } from './hub-desired.ts';
 import type { Json, JsonObject } from './json.ts';
 import { parseSasToken } from './sas.ts';
-import { randomObject, seededNumbers } from './seeded-json.ts';
 import { formatPropertyBag, parseInboundTopic, parsePropertyBag, parseUserName } from './topics.ts';
 import { jsonEqual } from './twin.ts';
 

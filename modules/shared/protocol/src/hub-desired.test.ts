@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { aHubSection } from './base-manifest.ts';
+import { aHubSection } from '../test/base-manifest.ts';
 import { parseHubDesired } from './hub-desired.ts';
 import type { JsonObject } from './json.ts';
 

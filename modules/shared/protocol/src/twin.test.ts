@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
+import { randomObject, seededNumbers } from '../test/seeded-json.ts';
 import type { JsonObject } from './json.ts';
-import { randomObject, seededNumbers } from './seeded-json.ts';
 import {
   checkTwinSection,
   diffPatch,

@@ -7,7 +7,7 @@ import { type Check, failure, fatal, IGNORED, OK, SKIPPED, warning } from '../ch
 
 const DAY_MS = 86_400_000;
 /** A CA that ends sooner than this should be renewed now. */
-export const EXPIRY_WARNING_DAYS = 30;
+const EXPIRY_WARNING_DAYS = 30;
 /** RFC 5280 allows 64 characters in a common name. */
 const HOSTNAME_CHARS_MAX = 64;
 /** RFC 1035 2.3.4 / RFC 1123 2.1: labels of letters, digits and inner hyphens, 63 at most. */

@@ -18,7 +18,7 @@ const GB = 1e9;
 type Binding = { HostIp: string; HostPort: string };
 
 /** Host address of the first of these container ports that is published. */
-export function publishedAddress(container: ContainerInspectInfo, ports: readonly string[]): string | undefined {
+function publishedAddress(container: ContainerInspectInfo, ports: readonly string[]): string | undefined {
   for (const port of ports) {
     const binding = (container.NetworkSettings.Ports[port] as Binding[] | null | undefined)?.[0];
     if (binding !== undefined) {

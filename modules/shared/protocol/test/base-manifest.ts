@@ -1,7 +1,7 @@
 // A small manifest for tests of the parsers: good as it stands, each test changes one thing.
 
-import type { JsonObject } from './json.ts';
-import type { ModulesContent } from './manifest.ts';
+import type { JsonObject } from '../src/json.ts';
+import type { ModulesContent } from '../src/manifest.ts';
 
 export interface BaseManifest extends ModulesContent {
   $edgeAgent: { 'properties.desired': AgentSection };

@@ -1,6 +1,6 @@
 // Random JSON from a seed, for property-based tests: a failing case is replayed by its seed alone.
 
-import type { Json, JsonObject } from './json.ts';
+import type { Json, JsonObject } from '../src/json.ts';
 
 /** 32-bit xorshift generator; answers whole numbers below `below`. */
 export function seededNumbers(seed: number): (below: number) => number {
