@@ -36,8 +36,18 @@ tools() {
   command -v curl >/dev/null || missing+=(curl)
   command -v mosquitto_pub >/dev/null || missing+=(mosquitto-clients)
   command -v nginx >/dev/null || missing+=(nginx-light)
-  command -v ip >/dev/null || missing+=(iproute2)
-  [ ${#missing[@]} -eq 0 ] || { step "installing ${missing[*]}"; install_packages "${missing[@]}"; }
+  command -v wget >/dev/null || missing+=(wget)
+  [ ${#missing[@]} -gt 0 ] || return 0
+  step "installing ${missing[*]}"
+  # The programs, not their services: without this Debian would start nginx on port 80.
+  local policy=/usr/sbin/policy-rc.d made=no
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+    as_root chmod 0755 "$policy"
+    made=yes
+  fi
+  install_packages "${missing[@]}"
+  [ "$made" = no ] || as_root rm -f "$policy"
 }
 # shellcheck disable=SC2120
 integration() {

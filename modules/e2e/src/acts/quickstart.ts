@@ -1,7 +1,9 @@
 // Act 1: from nothing to a node that serves content.
 
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { expect, test } from '@jest/globals';
-import { mustWayside } from '../commands.ts';
+import { mustWayside, run } from '../commands.ts';
 import { ask, TEST_OBJECT, TEST_OBJECT_BYTES } from '../content.ts';
 import { monitor } from '../node.ts';
 import { CLOUD_STATE, HTTP_PORT, NODE } from '../settings.ts';
@@ -10,6 +12,21 @@ import { START_SECS_MAX, start } from '../stack.ts';
 const SECOND_START_SECS_MAX = 60;
 
 export function quickstart(): void {
+  test(
+    'npm start names the port that is taken, by whom, and the setting',
+    async () => {
+      const holder = createServer().listen(HTTP_PORT, '127.0.0.1');
+      await once(holder, 'listening');
+      const ran = await run('npm', ['--silent', 'start'], START_SECS_MAX * 1000);
+      holder.close();
+      expect(ran.exitCode).toBe(1);
+      expect(ran.stderr).toMatch(
+        new RegExp(`^error: Port ${HTTP_PORT} is taken by another program.*; .*WAYSIDE_HTTP_PORT`, 'm'),
+      );
+    },
+    START_SECS_MAX * 1000,
+  );
+
   test(
     'npm start: a line a step with its time, then list, content, cloud and secret',
     async () => {
