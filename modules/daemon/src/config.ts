@@ -2,16 +2,11 @@
 // Knows no environment and no running service; files named by URI are read here, once.
 
 import { readFileSync } from 'node:fs';
-import {
-  ConfigError,
-  type ConfigProblem,
-  describeError,
-  loadConfig,
-  parseDuration,
-  parseToml,
-  Secret,
-} from '@wayside/kit';
-import { type JsonObject, normalizeImage, parseConnectionString } from '@wayside/protocol';
+import { ConfigError, describeError, loadConfig, parseDuration, parseToml } from '@wayside/kit';
+import type { JsonObject } from '@wayside/protocol';
+import { type AgentConfig, type AgentFile, agentOf } from './config/agent.ts';
+import { ProblemList } from './config/problem-list.ts';
+import { type Provisioning, type ProvisioningFile, provisioningOf } from './config/provisioning.ts';
 
 const SCHEMA = JSON.parse(readFileSync(new URL('./config.schema.json', import.meta.url), 'utf8')) as JsonObject;
 
@@ -20,33 +15,11 @@ const NETWORK_DEFAULT = 'azure-iot-edge';
 /** Standard ports of IoT Hub's device protocols. */
 export const UPSTREAM_MQTT_PORT_DEFAULT = 8883;
 export const UPSTREAM_HTTPS_PORT_DEFAULT = 443;
-/** 32 bytes at most in a symmetric key of IoT Hub is usual; anything longer is no key. */
-const DEVICE_KEY_CHARS_MAX = 512;
-
-export type Provisioning =
-  | { source: 'manual'; iothubHostname: string; deviceId: string; deviceKey: Secret }
-  | {
-      source: 'registration';
-      cloudUrl: string;
-      customerId: string;
-      cacheNodeId: string;
-      customerKey: Secret;
-      registrationKey: Secret;
-    };
 
 export interface NetworkConfig {
   name: string;
   ipv6: boolean;
   ipam: { gateway?: string; subnet?: string; ip_range?: string }[];
-}
-
-export interface AgentConfig {
-  /** undefined: the registration's answer names it. */
-  image: string | undefined;
-  imagePullPolicy: 'On-Create' | 'Never';
-  createOptions: JsonObject;
-  auth: { username: string; password: Secret; serveraddress: string } | undefined;
-  env: { [name: string]: string };
 }
 
 /** Settings as the rest of the daemon sees them. Times in milliseconds. */
@@ -113,29 +86,6 @@ interface ConfigFile {
   };
 }
 
-interface ProvisioningFile {
-  source: 'manual' | 'registration' | 'dps' | 'none';
-  connection_string?: Secret;
-  iothub_hostname?: string;
-  device_id?: string;
-  authentication?: { method: 'sas' | 'x509'; device_id_pk?: { value?: Secret; uri?: string } };
-  cloud_url?: string;
-  customer_id?: string;
-  cache_node_id?: string;
-  customer_key?: Secret;
-  registration_key?: Secret;
-}
-
-interface AgentFile {
-  imagePullPolicy: string;
-  config: {
-    image?: string;
-    createOptions?: unknown;
-    auth?: { username?: string; password?: Secret; serveraddress?: string };
-  };
-  env: { [name: string]: string | number | boolean };
-}
-
 export interface ReadConfigOptions {
   /** Text of config.toml. */
   text: string;
@@ -194,172 +144,10 @@ function tomlOf(text: string): object {
   }
 }
 
-/** Gathers what the schema cannot see, so that the operator reads all of it at once. */
-class ProblemList {
-  readonly #problems: ConfigProblem[] = [];
-  readonly #readTextFile: (path: string) => string;
-
-  constructor(readTextFile: (path: string) => string) {
-    this.#readTextFile = readTextFile;
-  }
-
-  add(path: string, message: string): void {
-    this.#problems.push({ path, message });
-  }
-
-  /** The text of a file:// URI or absolute path; '' when it cannot be read, which is then a problem. */
-  file(path: string, uri: string): string {
-    const name = uri.startsWith('file://') ? decodeURIComponent(new URL(uri).pathname) : uri;
-    try {
-      return this.#readTextFile(name);
-    } catch (error) {
-      this.add(
-        path,
-        `file ${name} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'error'}), wanted a readable file`,
-      );
-      return '';
-    }
-  }
-
-  pem(path: string, uri: string | undefined): string | undefined {
-    if (uri === undefined) return undefined;
-    const before = this.#problems.length;
-    const text = this.file(path, uri);
-    if (this.#problems.length === before && !/-----BEGIN [A-Z ]+-----/.test(text)) {
-      this.add(path, `file ${uri} holds no PEM block, wanted PEM`);
-    }
-    return text;
-  }
-
-  throwIfAny(): void {
-    if (this.#problems.length > 0) throw new ConfigError(this.#problems);
-  }
-}
-
-function provisioningOf(file: ProvisioningFile, problems: ProblemList): Provisioning {
-  if (file.source === 'registration') return registrationOf(file, problems);
-  if (file.source !== 'manual') {
-    problems.add('provisioning.source', `"${file.source}" is not supported, wanted "manual" or "registration"`);
-  }
-  return manualOf(file, problems);
-}
-
-function registrationOf(file: ProvisioningFile, problems: ProblemList): Provisioning {
-  const wanted = ['cloud_url', 'customer_id', 'cache_node_id', 'customer_key', 'registration_key'] as const;
-  for (const key of wanted) {
-    if (file[key] === undefined) problems.add(`provisioning.${key}`, 'is missing, wanted with source = "registration"');
-  }
-  return {
-    source: 'registration',
-    cloudUrl: (file.cloud_url ?? '').replace(/\/+$/, ''),
-    customerId: file.customer_id ?? '',
-    cacheNodeId: file.cache_node_id ?? '',
-    customerKey: file.customer_key ?? new Secret(''),
-    registrationKey: file.registration_key ?? new Secret(''),
-  };
-}
-
-function manualOf(file: ProvisioningFile, problems: ProblemList): Provisioning {
-  if (file.connection_string !== undefined) return fromConnectionString(file.connection_string.reveal(), problems);
-  if (file.source !== 'manual')
-    return { source: 'manual', iothubHostname: '', deviceId: '', deviceKey: new Secret('') };
-  const pk = file.authentication?.device_id_pk;
-  if (file.iothub_hostname === undefined || file.device_id === undefined) {
-    problems.add('provisioning', 'has neither connection_string nor iothub_hostname and device_id, wanted one of both');
-  }
-  if (file.authentication?.method === 'x509') {
-    problems.add('provisioning.authentication.method', '"x509" is not supported, wanted "sas"');
-  } else if (pk === undefined) {
-    problems.add(
-      'provisioning.authentication.device_id_pk',
-      'is missing, wanted the device key as { value = ".." } or { uri = "file:///.." }',
-    );
-  }
-  const path = 'provisioning.authentication.device_id_pk';
-  const key = pk?.value?.reveal() ?? (pk?.uri ? problems.file(`${path}.uri`, pk.uri).trim() : '');
-  if (key !== '') checkDeviceKey(path, key, problems);
-  return {
-    source: 'manual',
-    iothubHostname: file.iothub_hostname ?? '',
-    deviceId: file.device_id ?? '',
-    deviceKey: new Secret(key),
-  };
-}
-
-function fromConnectionString(text: string, problems: ProblemList): Provisioning {
-  const path = 'provisioning.connection_string';
-  try {
-    const parts = parseConnectionString(text);
-    if (parts.deviceId === undefined)
-      problems.add(path, 'has no DeviceId, wanted HostName=..;DeviceId=..;SharedAccessKey=..');
-    if (parts.moduleId !== undefined) problems.add(path, 'names a ModuleId, wanted the connection string of a device');
-    if (parts.sharedAccessKey === undefined)
-      problems.add(path, 'has no SharedAccessKey, wanted HostName=..;DeviceId=..;SharedAccessKey=..');
-    else checkDeviceKey(path, parts.sharedAccessKey, problems);
-    return {
-      source: 'manual',
-      iothubHostname: parts.hostName,
-      deviceId: parts.deviceId ?? '',
-      deviceKey: new Secret(parts.sharedAccessKey ?? ''),
-    };
-  } catch {
-    // The parser's message may quote the text, which holds the key.
-    problems.add(path, 'cannot be read, wanted HostName=..;DeviceId=..;SharedAccessKey=..');
-    return { source: 'manual', iothubHostname: '', deviceId: '', deviceKey: new Secret('') };
-  }
-}
-
-function checkDeviceKey(path: string, key: string, problems: ProblemList): void {
-  const valid = /^[A-Za-z0-9+/]+={0,2}$/.test(key) && key.length % 4 === 0 && key.length <= DEVICE_KEY_CHARS_MAX;
-  if (!valid)
-    problems.add(path, `holds a key of ${key.length} characters that is no base64, wanted the device's base64 key`);
-}
-
 function proxyOf(url: string, problems: ProblemList): string {
   if (url !== '' && !/^https?:\/\/\S+$/.test(url))
     problems.add('proxy.https_proxy', 'is no URL, wanted http://host:port or https://host:port');
   return url;
-}
-
-function agentOf(file: AgentFile, problems: ProblemList): AgentConfig {
-  const { auth } = file.config;
-  let image = file.config.image;
-  try {
-    if (image !== undefined) image = normalizeImage(image);
-  } catch {
-    problems.add('agent.config.image', `"${image}" is no image name, wanted repository[:tag][@digest]`);
-  }
-  if (auth !== undefined && (!auth.username || !auth.password || !auth.serveraddress)) {
-    problems.add('agent.config.auth', 'is not complete, wanted username, password and serveraddress');
-  }
-  return {
-    image,
-    imagePullPolicy: file.imagePullPolicy.toLowerCase() === 'never' ? 'Never' : 'On-Create',
-    createOptions: createOptionsOf(file.config.createOptions, problems),
-    auth:
-      auth === undefined
-        ? undefined
-        : {
-            username: auth.username ?? '',
-            password: auth.password ?? new Secret(''),
-            serveraddress: auth.serveraddress ?? '',
-          },
-    env: Object.fromEntries(Object.entries(file.env).map(([name, value]) => [name, String(value)])),
-  };
-}
-
-function createOptionsOf(value: unknown, problems: ProblemList): JsonObject {
-  let parsed: unknown = value ?? {};
-  if (typeof parsed === 'string') {
-    try {
-      parsed = JSON.parse(parsed === '' ? '{}' : parsed);
-    } catch {
-      parsed = undefined;
-    }
-  }
-  if (parsed !== null && typeof parsed === 'object' && !Array.isArray(parsed)) return parsed as JsonObject;
-  problems.add('agent.config.createOptions', 'is no object, wanted a table or the JSON text of one');
-  return {};
 }
 
 function edgeCaOf(file: ConfigFile['edge_ca'], problems: ProblemList): DaemonConfig['edgeCa'] {

@@ -2,12 +2,8 @@
 // still belong to it.
 
 import { readJsonFile, writeJsonFile } from '@wayside/kit';
-import {
-  type DaemonConfig,
-  type Provisioning,
-  UPSTREAM_HTTPS_PORT_DEFAULT,
-  UPSTREAM_MQTT_PORT_DEFAULT,
-} from '../config.ts';
+import type { Provisioning } from '../config/provisioning.ts';
+import { type DaemonConfig, UPSTREAM_HTTPS_PORT_DEFAULT, UPSTREAM_MQTT_PORT_DEFAULT } from '../config.ts';
 import { type DeviceIdentity, identityDigest, loadIdentity, saveIdentity } from './device-identity.ts';
 import { type RegistrationSettings, registrationId } from './registration.ts';
 

@@ -14,7 +14,7 @@ import {
   writeJsonFile,
 } from '@wayside/kit';
 import type { ProvisionAnswer, ProvisionRequest } from '@wayside/protocol';
-import type { Provisioning } from '../config.ts';
+import type { Provisioning } from '../config/provisioning.ts';
 import { type DeviceIdentity, digest } from './device-identity.ts';
 
 const NONCE_BYTES = 32;
