@@ -14,6 +14,7 @@ import { keptHeaders } from '../store/object-meta.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import type { AccessLog } from './access-log.ts';
 import { lastRangeHeader, parseRange, type RangeSpec, resolveRanges } from './byte-range.ts';
+import type { ClientRequest } from './client-request.ts';
 import { parseContentRequest, TARGET_BYTES_MAX } from './content-request.ts';
 import { statusForClient, statusOfError } from './failure-status.ts';
 import { ObjectDelivery } from './object-delivery.ts';
@@ -39,16 +40,6 @@ export interface ContentHandlerDeps {
   /** Our own mark in Via: a request that carries it has come round in a circle. */
   loopMark: string;
   now: () => number;
-}
-
-/** What is known of a request after its head was read. */
-export interface ClientRequest {
-  request: IncomingMessage;
-  response: ServerResponse;
-  origin: Origin;
-  key: string;
-  target: string;
-  ranges: RangeSpec[] | undefined;
 }
 
 export class ContentHandler {

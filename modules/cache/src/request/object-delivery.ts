@@ -12,7 +12,7 @@ import type { CacheObject } from '../store/cache-object.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { type AccessLog, noteResult } from './access-log.ts';
 import { type ByteRange, contentRange, resolveRanges } from './byte-range.ts';
-import type { ClientRequest } from './content-handler.ts';
+import type { ClientRequest } from './client-request.ts';
 import { planMultipart } from './multipart.ts';
 import { isNotModified, rangeCounts } from './precondition.ts';
 import { type CacheResult, notModifiedHead, objectHead } from './response-head.ts';

@@ -8,7 +8,7 @@ import { spool } from '../origin/spool.ts';
 import { keptHeaders } from '../store/object-meta.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { lastRangeHeader } from './byte-range.ts';
-import type { ClientRequest } from './content-handler.ts';
+import type { ClientRequest } from './client-request.ts';
 import { statusForClient } from './failure-status.ts';
 import { passedHeaders } from './response-head.ts';
 

@@ -8,9 +8,9 @@
 import type { Request, Response } from 'express';
 import { refusal } from '../errors.ts';
 import type { TimelineEvent } from '../nodes/timeline.ts';
+import { toEvent } from './event-json.ts';
 import type { ApiParts } from './parts.ts';
 import type { Call } from './route.ts';
-import { toEvent } from './watch-routes.ts';
 
 const STREAMS_MAX = 200;
 const KEEP_ALIVE_MS = 15_000;

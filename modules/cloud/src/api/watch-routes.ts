@@ -4,8 +4,8 @@ import { parseTimeArgument } from '@wayside/kit';
 import { readMinutes } from '../health/cache-figures.ts';
 import { monitorOf } from '../health/monitor.ts';
 import { BODY_DEPTH_MAX, isWithinDepth } from '../hub-api/body-depth.ts';
-import type { TimelineEvent } from '../nodes/timeline.ts';
 import type { TelemetryMessage } from '../platform.ts';
+import { toEvent } from './event-json.ts';
 import { followEvents } from './event-stream.ts';
 import { nameOf } from './node-routes.ts';
 import type { ApiParts } from './parts.ts';
@@ -138,11 +138,6 @@ function eventsRoute(parts: ApiParts): Route {
     refusals: [503],
     stream: (call, request, response) => followEvents(parts, call, request, response),
   };
-}
-
-export function toEvent(event: TimelineEvent) {
-  const { seq, nodeName, atMs, kind, subject, text, details } = event;
-  return { seq, nodeName, atUtc: new Date(atMs).toISOString(), kind, subject, text, details };
 }
 
 function toMessage(message: TelemetryMessage) {
