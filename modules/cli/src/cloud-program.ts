@@ -23,6 +23,7 @@ import { unixSecs } from './node/logs.ts';
 import { type LogsArguments, nodeLogs } from './node-program.ts';
 import { badOption, DAY_MS, durationOption, tailOption, timeOption, wholeNumber } from './option-values.ts';
 import type { Shell } from './shell.ts';
+import { jsonText } from './terminal-text.ts';
 
 const PORT_MAX = 65_535;
 const MESSAGES_LIMIT_DEFAULT = 100;
@@ -153,9 +154,7 @@ function addDeploymentCommands(program: Command, shell: Shell): void {
     .option('--deployed', 'what is deployed now', false)
     .action(async (name: string, o: { deployed: boolean }) => {
       const client = await connect(shell);
-      io.stdout.write(
-        `${JSON.stringify(await (o.deployed ? client.deployment(name) : client.manifest(name)), null, 2)}\n`,
-      );
+      io.stdout.write(`${jsonText(await (o.deployed ? client.deployment(name) : client.manifest(name)), 2)}\n`);
     });
   program
     .command('method <node[/module]> <name> [payload]')

@@ -1,6 +1,7 @@
 // Prints an error as the original does: the message, a line per cause, an empty line.
 
 import { EdgeError } from '@wayside/kit';
+import { plainLines } from './terminal-text.ts';
 
 /** Deepest chain of causes shown. */
 const CAUSES_MAX = 10;
@@ -10,7 +11,7 @@ export function causeChain(error: unknown): string[] {
   const chain: string[] = [];
   let current: unknown = error;
   while (current !== undefined && current !== null && chain.length < CAUSES_MAX) {
-    const text = oneMessage(current);
+    const text = plainLines(oneMessage(current));
     if (text !== chain.at(-1)) chain.push(text);
     current = Error.isError(current) ? current.cause : undefined;
   }

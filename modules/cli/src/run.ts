@@ -7,6 +7,7 @@ import { loadSettings, type Settings } from './config.ts';
 import { errorText } from './error-text.ts';
 import type { Io } from './io.ts';
 import { createProgram } from './program.ts';
+import { plainLine } from './terminal-text.ts';
 
 /** `args`: what follows the command's name. Never rejects. */
 export async function run(io: Io, args: readonly string[]): Promise<number> {
@@ -30,7 +31,7 @@ export async function run(io: Io, args: readonly string[]): Promise<number> {
     if (io.signal.aborted) return exitCode;
     io.stderr.write(errorText(error));
     if (error instanceof CloudError)
-      for (const { path, message } of error.problems) io.stderr.write(`${path}: ${message}\n`);
+      for (const { path, message } of error.problems) io.stderr.write(`${plainLine(`${path}: ${message}`)}\n`);
     return EXIT_FAILURE;
   }
 }

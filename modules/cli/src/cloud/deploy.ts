@@ -5,6 +5,7 @@ import { type Clock, EdgeError } from '@wayside/kit';
 import { checkManifest, type NodeMonitor, type Problem, readEnvelope } from '@wayside/protocol';
 import type { ErrorCode } from '../errors.ts';
 import type { Io } from '../io.ts';
+import { plainLine } from '../terminal-text.ts';
 import { type CloudClient, CloudError } from './cloud-client.ts';
 
 /** The twin that a manifest becomes is 32 KB at most a module; a file far larger is some other file. */
@@ -40,7 +41,7 @@ export async function deploy(
     throw error;
   }
   io.stdout.write(
-    `Deployed ${file} to ${node}: desired version ${answer.desiredVersion}, modules ${answer.modules.join(', ')}\n`,
+    `Deployed ${file} to ${node}: desired version ${answer.desiredVersion}, modules ${plainLine(answer.modules.join(', '))}\n`,
   );
   if (options.wait) await waitUntilRunning(io, client, node, answer.desiredVersion, options.timeoutMs);
 }
@@ -62,7 +63,7 @@ async function readManifest(file: string): Promise<unknown> {
 /** Throws when there are problems, after naming each on stderr. */
 function refuse(io: Io, file: string, problems: readonly Problem[]): void {
   if (problems.length === 0) return;
-  for (const { path, message } of problems) io.stderr.write(`${path}: ${message}\n`);
+  for (const { path, message } of problems) io.stderr.write(`${plainLine(`${path}: ${message}`)}\n`);
   throw new EdgeError(
     'CLI_MANIFEST_REFUSED' satisfies ErrorCode,
     `Cannot deploy ${file}: ${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}, nothing was changed`,
@@ -132,7 +133,7 @@ async function waitUntilRunning(
         `Node ${node} does not run version ${desiredVersion} within ${timeoutMs / 1000} s: ${text}`,
         { details: { node, desiredVersion, timeoutMs, missing: progress.missing }, source: 'upstream' },
       );
-    if (text !== said) io.stderr.write(`waiting: ${text}\n`);
+    if (text !== said) io.stderr.write(`waiting: ${plainLine(text)}\n`);
     said = text;
     await clock.sleep(POLL_INTERVAL_MS, io.signal);
   }

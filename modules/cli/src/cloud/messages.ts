@@ -1,6 +1,7 @@
 // `messages NODE` and `timeline NODE`: pages through what the cloud has recorded, oldest first; --follow goes on with what comes.
 
 import type { Io } from '../io.ts';
+import { jsonText, plainLine } from '../terminal-text.ts';
 import type { CloudClient, TelemetryMessage, TimelineEvent } from './cloud-client.ts';
 
 /** Largest page asked for at once. */
@@ -51,7 +52,7 @@ async function readOn<T extends Row>(
   while ((left > 0 || options.follow) && !io.signal.aborted) {
     const asked = left > 0 ? Math.min(left, PAGE_ROWS_MAX) : PAGE_ROWS_MAX;
     const rows = (await page(after, asked)).filter((row) => after === undefined || row.seq > after);
-    for (const row of rows) io.stdout.write(`${options.json ? JSON.stringify(row) : line(row)}\n`);
+    for (const row of rows) io.stdout.write(`${options.json ? jsonText(row) : line(row)}\n`);
     after = rows.at(-1)?.seq ?? after;
     left = Math.max(0, left - rows.length);
     if (rows.length === asked && after !== undefined && (left > 0 || options.follow)) continue;
@@ -67,9 +68,9 @@ export function messageLine(message: TelemetryMessage): string {
     .map(([name, value]) => ` ${name}=${String(value)}`)
     .join('');
   const body = typeof message.body === 'string' ? message.body : JSON.stringify(message.body);
-  return `${message.enqueuedAtUtc} ${message.moduleId ?? '-'}${properties} ${body}`;
+  return plainLine(`${message.enqueuedAtUtc} ${message.moduleId ?? '-'}${properties} ${body}`);
 }
 
 export function eventLine(event: TimelineEvent): string {
-  return `${event.atUtc} ${event.kind}${event.subject === '' ? '' : ` ${event.subject}`}: ${event.text}`;
+  return plainLine(`${event.atUtc} ${event.kind}${event.subject === '' ? '' : ` ${event.subject}`}: ${event.text}`);
 }

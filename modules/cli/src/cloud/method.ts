@@ -3,6 +3,7 @@
 import { EdgeError } from '@wayside/kit';
 import type { ErrorCode } from '../errors.ts';
 import type { Io } from '../io.ts';
+import { jsonText, plainLines } from '../terminal-text.ts';
 import type { CloudClient } from './cloud-client.ts';
 
 /** Most lines the cloud reads from a node at once. */
@@ -46,7 +47,7 @@ export async function method(
     responseTimeoutInSeconds: options.responseTimeoutSecs,
     connectTimeoutInSeconds: options.connectTimeoutSecs,
   });
-  io.stdout.write(`${JSON.stringify(answer)}\n`);
+  io.stdout.write(`${jsonText(answer)}\n`);
   return answer.status >= STATUS_FAILED_MIN ? 1 : 0;
 }
 
@@ -69,9 +70,10 @@ export async function cloudLogs(
   module: string,
   options: { tail: number | 'all'; since: string | undefined },
 ): Promise<void> {
-  const text = await client.moduleLogs(node, module, {
+  const log = await client.moduleLogs(node, module, {
     tail: options.tail === 'all' ? LOG_LINES_MAX : options.tail,
     since: options.since,
   });
+  const text = io.stdout.isTTY === true ? plainLines(log) : log;
   io.stdout.write(text === '' || text.endsWith('\n') ? text : `${text}\n`);
 }

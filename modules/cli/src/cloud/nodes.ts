@@ -4,6 +4,7 @@ import { EdgeError } from '@wayside/kit';
 import type { ErrorCode } from '../errors.ts';
 import type { Io } from '../io.ts';
 import { alignedTable } from '../table/aligned-table.ts';
+import { jsonText } from '../terminal-text.ts';
 import type { CacheNode, CloudClient, NodeFields } from './cloud-client.ts';
 
 export interface NodeOptions {
@@ -49,7 +50,7 @@ export async function createNode(
 ): Promise<void> {
   const node = await client.createNode({ name, ...nodeFields(options) });
   io.stdout.write(
-    options.json ? `${JSON.stringify(node)}\n` : `Created node ${name}; install it with: node provision ${name}\n`,
+    options.json ? `${jsonText(node)}\n` : `Created node ${name}; install it with: node provision ${name}\n`,
   );
 }
 
@@ -70,7 +71,7 @@ export async function deleteNode(io: Io, client: CloudClient, name: string): Pro
 
 export async function listNodes(io: Io, client: CloudClient, options: { json?: boolean }): Promise<void> {
   const nodes = await client.listNodes();
-  if (options.json) io.stdout.write(`${JSON.stringify(nodes)}\n`);
+  if (options.json) io.stdout.write(`${jsonText(nodes)}\n`);
   else
     io.stdout.write(
       alignedTable([
@@ -91,7 +92,7 @@ export async function listNodes(io: Io, client: CloudClient, options: { json?: b
 
 export async function showNode(io: Io, client: CloudClient, name: string, options: { json?: boolean }): Promise<void> {
   const node = await client.showNode(name);
-  io.stdout.write(options.json ? `${JSON.stringify(node)}\n` : nodeText(node));
+  io.stdout.write(options.json ? `${jsonText(node)}\n` : nodeText(node));
 }
 
 /** Name and value a line; pure. */
@@ -123,6 +124,6 @@ export async function provisionNode(
   options: { json?: boolean },
 ): Promise<void> {
   const provisioning = await client.provisionNode(name);
-  if (options.json) io.stdout.write(`${JSON.stringify(provisioning)}\n`);
+  if (options.json) io.stdout.write(`${jsonText(provisioning)}\n`);
   else io.stdout.write(`Run this on the server that becomes ${name} (it works once):\n\n${provisioning.command}\n`);
 }

@@ -2,6 +2,7 @@
 // A stream of a container with a terminal has no headers; it is passed through to stdout as it is.
 
 import type { Readable, Writable } from 'node:stream';
+import { cleanerFor } from '../terminal-text.ts';
 
 const HEADER_BYTES = 8;
 const STDIN_FRAME = 0;
@@ -60,12 +61,13 @@ export class FrameReader {
   }
 }
 
-/** Copies a multiplexed stream to two writables, waiting for slow ones. Resolves at its end. */
+/** Copies a multiplexed stream to two writables, waiting for slow ones; terminals get plain lines. Resolves at its end. */
 export async function copyFrames(source: Readable, stdout: Writable, stderr: Writable): Promise<void> {
   const reader = new FrameReader();
+  const clean = { stdout: cleanerFor(stdout), stderr: cleanerFor(stderr) };
   for await (const chunk of source)
     for (const frame of reader.push(chunk as Buffer)) {
       const sink = frame.target === 'stderr' ? stderr : stdout;
-      if (!sink.write(frame.bytes)) await new Promise((resolve) => sink.once('drain', resolve));
+      if (!sink.write(clean[frame.target](frame.bytes))) await new Promise((resolve) => sink.once('drain', resolve));
     }
 }

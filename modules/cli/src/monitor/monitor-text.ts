@@ -3,6 +3,7 @@
 import type { NodeMonitor } from '@wayside/protocol';
 import { alignedTable } from '../table/aligned-table.ts';
 import { elapsedText } from '../table/elapsed-time.ts';
+import { plainLine } from '../terminal-text.ts';
 
 /** Distances below this are told in whole seconds, so that a live table does not flicker with milliseconds. */
 const WHOLE_SECONDS_MS_MAX = 60_000;
@@ -18,7 +19,7 @@ export function monitorText(monitor: NodeMonitor, nowMs: number, style: (state: 
 
 function head(m: NodeMonitor, nowMs: number, style: (state: string) => string): string {
   const reasons = m.reasons.map(
-    (r) => `  ${r.code}: ${r.text}${r.sinceUtc === null ? '' : `, since ${ago(r.sinceUtc, nowMs)}`}\n`,
+    (r) => `  ${plainLine(`${r.code}: ${r.text}`)}${r.sinceUtc === null ? '' : `, since ${ago(r.sinceUtc, nowMs)}`}\n`,
   );
   const { deployment: d, probe } = m;
   const link = `${m.connected ? 'connected' : 'not connected'}, last heartbeat ${ago(m.lastHeartbeatUtc, nowMs)}`;
@@ -30,7 +31,7 @@ function head(m: NodeMonitor, nowMs: number, style: (state: string) => string): 
     d.handledVersion === d.desiredVersion
       ? `version ${d.desiredVersion}`
       : `version ${d.desiredVersion}, node is at ${d.handledVersion}`;
-  return `${m.name}  ${style(m.state)}${m.stateText === '' || m.stateText === m.state ? '' : `  ${m.stateText}`}\n${reasons.join('')}${alignedTable(
+  return `${plainLine(m.name)}  ${style(plainLine(m.state))}${m.stateText === '' || m.stateText === m.state ? '' : `  ${plainLine(m.stateText)}`}\n${reasons.join('')}${alignedTable(
     [
       ['deployment', `${rollout}, status ${d.code}${d.description === '' ? '' : `: ${d.description}`}`],
       ['cloud link', link],
@@ -74,7 +75,7 @@ function healthWords(module: NodeMonitor['modules'][number], nowMs: number): str
   else if (module.lastExitTimeUtc !== null)
     words.push(`exit code ${module.exitCode} ${ago(module.lastExitTimeUtc, nowMs)}`);
   if (module.nextRetryTimeUtc !== null) words.push(`next try ${module.nextRetryTimeUtc}`);
-  return words.length === 0 ? '-' : words.join('; ').replaceAll('\n', ' ');
+  return words.length === 0 ? '-' : words.join('; ');
 }
 
 function cache(m: NodeMonitor, nowMs: number): string {

@@ -4,6 +4,7 @@ import { describeError, isEdgeError } from '@wayside/kit';
 import type { NodeMonitor } from '@wayside/protocol';
 import type { CloudClient } from '../cloud/cloud-client.ts';
 import type { Io } from '../io.ts';
+import { jsonText, plainLine } from '../terminal-text.ts';
 import { monitorText } from './monitor-text.ts';
 
 const CLEAR_SCREEN = '\u001b[H\u001b[2J';
@@ -32,7 +33,7 @@ export async function monitor(io: Io, client: CloudClient, node: string, options
     } catch (error) {
       // A live table outlives an outage of the cloud; a wrong name, an ended session or a first failure ends it.
       if (options.once || last === undefined || (isEdgeError(error) && error.retry === 'never')) throw error;
-      trouble = `\n${describeError(error)}; shown is what was known at ${last.atUtc}\n`;
+      trouble = `\n${plainLine(describeError(error))}; shown is what was known at ${last.atUtc}\n`;
     }
     draw(io, last, trouble, options);
     if (options.once) return;
@@ -42,7 +43,7 @@ export async function monitor(io: Io, client: CloudClient, node: string, options
 
 function draw(io: Io, last: NodeMonitor, trouble: string, options: MonitorOptions): void {
   if (options.json) {
-    if (trouble === '') io.stdout.write(`${JSON.stringify(last)}\n`);
+    if (trouble === '') io.stdout.write(`${jsonText(last)}\n`);
     else io.stderr.write(trouble.trimStart());
     return;
   }
@@ -51,5 +52,5 @@ function draw(io: Io, last: NodeMonitor, trouble: string, options: MonitorOption
   // Figures are as old as the document says, by the cloud's own clock: this machine's clock may differ.
   const text = `${monitorText(last, Date.parse(last.atUtc), style)}${trouble}`;
   const live = io.stdout.isTTY === true && !options.once;
-  io.stdout.write(live ? `${CLEAR_SCREEN}${last.atUtc}\n\n${text}` : `${text}${options.once ? '' : '\n'}`);
+  io.stdout.write(live ? `${CLEAR_SCREEN}${plainLine(last.atUtc)}\n\n${text}` : `${text}${options.once ? '' : '\n'}`);
 }
