@@ -8,12 +8,15 @@ import type { BodyReceiver, OpenResponse } from './origin-gate.ts';
 
 /** Longest body without a length; the client waits for all of it. */
 const SPOOL_BYTES_MAX = 1024 * 1024 * 1024;
+/** All such bodies together, bytes: they lie beside the drive's cap. */
+export const SPOOLED_BYTES_MAX = 4 * 1024 * 1024 * 1024;
 /** Longest time for such a body: clients leave after 20 s of silence, but what was spooled serves the next one. */
 const SPOOL_TIME_MS_MAX = 120_000;
 const UNWRITTEN_BYTES_MAX = 4 * 1024 * 1024;
 const READ_BYTES = 256 * 1024;
 
 let spoolNumber = 0;
+let spooledBytes = 0;
 
 /** Receives the whole body into a nameless file and gives it back as a response with a length. */
 export async function spool(response: OpenResponse, directory: string): Promise<OpenResponse> {
@@ -28,43 +31,61 @@ export async function spool(response: OpenResponse, directory: string): Promise<
     delete (headers as Record<string, string>)['transfer-encoding'];
     return new SpooledResponse(response, { status: response.head.status, headers }, fd, size);
   } catch (error) {
-    response.abort();
+    // Only now: nothing is being written any more that could meet another file under the same number.
     close(fd, () => {});
     throw error;
   }
 }
 
+/** Settles when no write is under way any more. A body that fails takes nothing of SPOOLED_BYTES_MAX. */
 function receive(response: OpenResponse, fd: number): Promise<number> {
   return new Promise((resolve, reject) => {
     let received = 0;
     let written = 0;
+    let writes = 0;
     let hasEnded = false;
-    const timer = setTimeout(() => {
-      reject(tooMuch(`it takes longer than ${SPOOL_TIME_MS_MAX} ms`));
-    }, SPOOL_TIME_MS_MAX);
-    const done = (error?: Error) => {
+    let failure: Error | null = null;
+    let isSettled = false;
+    const settle = () => {
+      if (isSettled || writes > 0 || !(hasEnded || failure !== null)) return;
+      isSettled = true;
       clearTimeout(timer);
-      if (error) reject(error);
-      else resolve(received);
+      if (failure === null) return resolve(received);
+      spooledBytes -= received;
+      reject(failure);
     };
+    const fail = (error: Error) => {
+      if (failure !== null) return;
+      failure = error;
+      response.abort();
+      settle();
+    };
+    const timer = setTimeout(() => fail(tooMuch(`it takes longer than ${SPOOL_TIME_MS_MAX} ms`)), SPOOL_TIME_MS_MAX);
     response.attach({
       onData(piece) {
+        if (failure !== null) return;
         const at = received;
         received += piece.length;
-        if (received > SPOOL_BYTES_MAX) return done(tooMuch(`it has more than ${SPOOL_BYTES_MAX} bytes`));
+        spooledBytes += piece.length;
+        if (received > SPOOL_BYTES_MAX) return fail(tooMuch(`it has more than ${SPOOL_BYTES_MAX} bytes`));
+        if (spooledBytes > SPOOLED_BYTES_MAX)
+          return fail(tooMuch(`all of them have more than ${SPOOLED_BYTES_MAX} bytes`));
         if (received - written > UNWRITTEN_BYTES_MAX) response.pause();
-        write(fd, piece, 0, piece.length, at, (error) => {
-          if (error) return done(error);
+        writes += 1;
+        write(fd, piece, 0, piece.length, at, (error, bytes) => {
+          writes -= 1;
+          if (error) fail(error);
+          else if (bytes < piece.length) fail(new Error('a body could be written in part only'));
           written += piece.length;
-          if (received - written < UNWRITTEN_BYTES_MAX / 2) response.resume();
-          if (hasEnded && written === received) done();
+          if (failure === null && received - written < UNWRITTEN_BYTES_MAX / 2) response.resume();
+          settle();
         });
       },
       onEnd() {
         hasEnded = true;
-        if (written === received) done();
+        settle();
       },
-      onError: done,
+      onError: fail,
     });
   });
 }
@@ -86,6 +107,9 @@ class SpooledResponse implements OpenResponse {
     this.requestAtMs = original.requestAtMs;
     this.responseAtMs = original.responseAtMs;
     this.#stream = createReadStream('', { fd, start: 0, end: Math.max(0, size - 1), highWaterMark: READ_BYTES });
+    this.#stream.once('close', () => {
+      spooledBytes -= size;
+    });
   }
 
   attach(receiver: BodyReceiver): void {
