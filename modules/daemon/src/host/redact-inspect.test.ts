@@ -16,3 +16,12 @@ test('redactInspect() masks values of suspicious variables, keys and tokens, and
   expect(text).toContain('PATH=/bin');
   expect(text).toContain('\\"A\\":{\\"value\\":\\"b\\"}');
 });
+
+test('redactInspect() masks variables inside the createOptions that a label holds', () => {
+  const createOptions = { Env: ['DB_PASSWORD=hunter2', 'PLAIN=kept'], HostConfig: { Binds: ['/a:/b'] } };
+  const Labels = { 'net.azure-devices.edge.create-options': JSON.stringify(createOptions) };
+  const text = JSON.stringify(redactInspect({ Config: { Labels } }));
+  expect(text).not.toContain('hunter2');
+  expect(text).toContain('PLAIN=kept');
+  expect(text).toContain('/a:/b');
+});

@@ -25,12 +25,12 @@ function redactEnv(line: string): string {
   return SECRET_NAME.test(name) ? `${name}=${MASK}` : redactSecrets(line);
 }
 
-/** Labels of edgeAgent hold its environment as JSON text. */
+/** Labels of edgeAgent hold its environment and its createOptions as JSON text. */
 function redactJsonText(text: string): string {
   if (!text.startsWith('{')) return text;
   try {
     const parsed = JSON.parse(text) as { [name: string]: Json };
-    const shown = Object.entries(parsed).map(([name, value]) => [name, SECRET_NAME.test(name) ? MASK : value]);
+    const shown = Object.entries(parsed).map(([name, value]) => [name, SECRET_NAME.test(name) ? MASK : mapped(value, name)]);
     return JSON.stringify(Object.fromEntries(shown));
   } catch {
     return text;
