@@ -30,7 +30,10 @@ function redactJsonText(text: string): string {
   if (!text.startsWith('{')) return text;
   try {
     const parsed = JSON.parse(text) as { [name: string]: Json };
-    const shown = Object.entries(parsed).map(([name, value]) => [name, SECRET_NAME.test(name) ? MASK : mapped(value, name)]);
+    const shown = Object.entries(parsed).map(([name, value]) => [
+      name,
+      SECRET_NAME.test(name) ? MASK : mapped(value, name),
+    ]);
     return JSON.stringify(Object.fromEntries(shown));
   } catch {
     return text;
