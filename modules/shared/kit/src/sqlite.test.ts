@@ -1,4 +1,13 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
@@ -37,6 +46,13 @@ function count(db: DatabaseSync): number {
 }
 
 describe('openDatabase()', () => {
+  test("database and WAL are their owner's alone, also when they lay open: databases hold keys and messages", () => {
+    opened().close();
+    chmodSync(path, 0o644);
+    opened();
+    for (const file of [path, `${path}-wal`]) expect((statSync(file).mode & 0o777).toString(8)).toBe('600');
+  });
+
   test('WAL, foreign keys, a busy timeout and the wanted durability', () => {
     const db = opened();
     expect(

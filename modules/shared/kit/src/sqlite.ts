@@ -1,6 +1,6 @@
 // Opens SQLite databases the same way everywhere: WAL, migrations by user_version, a damaged file set aside and said aloud.
 
-import { existsSync, renameSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, renameSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { describeError, EdgeError } from './edge-error.ts';
 import { type Logger, silentLogger } from './logger.ts';
@@ -17,6 +17,8 @@ export interface DatabaseOptions {
 
 /** How long a statement waits for another connection's lock. */
 const BUSY_TIMEOUT_MS = 5000;
+/** Databases hold keys and messages. */
+const FILE_MODE = 0o600;
 /** Files up to this size are checked whole at opening (about 0.2 s); larger ones are found out on use. */
 const QUICK_CHECK_BYTES_MAX = 64 * 1024 * 1024;
 /** SQLite result codes: SQLITE_CORRUPT and SQLITE_NOTADB. */
@@ -49,6 +51,8 @@ function openChecked(path: string, options: DatabaseOptions): DatabaseSync {
     throw new EdgeError('KIT_DATABASE_FAILED', `Cannot open database ${path}`, { cause: error, details: { path } });
   }
   try {
+    // Before the WAL is made: it takes its rights from the database.
+    if (path !== ':memory:') keepPrivate(path);
     db.exec('PRAGMA journal_mode = WAL');
     db.exec(`PRAGMA synchronous = ${options.synchronous === 'full' ? 'FULL' : 'NORMAL'}`);
     db.exec('PRAGMA foreign_keys = ON');
@@ -58,6 +62,15 @@ function openChecked(path: string, options: DatabaseOptions): DatabaseSync {
   } catch (error) {
     db.close();
     throw error;
+  }
+}
+
+function keepPrivate(path: string): void {
+  try {
+    chmodSync(path, FILE_MODE);
+  } catch (error) {
+    // Another user's file that we may write, such as on a prepared volume: its rights are that user's.
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
   }
 }
 
