@@ -51,11 +51,14 @@ async function readOn<T extends Row>(
   let left = options.limit;
   while ((left > 0 || options.follow) && !io.signal.aborted) {
     const asked = left > 0 ? Math.min(left, PAGE_ROWS_MAX) : PAGE_ROWS_MAX;
+    const isNewest = after === undefined && options.since === undefined;
     const rows = (await page(after, asked)).filter((row) => after === undefined || row.seq > after);
     for (const row of rows) io.stdout.write(`${options.json ? jsonText(row) : line(row)}\n`);
     after = rows.at(-1)?.seq ?? after;
     left = Math.max(0, left - rows.length);
-    if (rows.length === asked && after !== undefined && (left > 0 || options.follow)) continue;
+    // The newest rows are one page. Any other may end early, at its bytes: the end is where nothing comes.
+    const isMore = isNewest ? rows.length === asked : rows.length > 0;
+    if (isMore && after !== undefined && (left > 0 || options.follow)) continue;
     if (!options.follow) return;
     // An empty history is followed from its beginning.
     after ??= 0;

@@ -93,22 +93,49 @@ function senderOf(message: NewMessage): string {
   return JSON.stringify([message.deviceId, message.moduleId]);
 }
 
+/** Bodies and properties in one page: a thousand messages of the largest size would be 256 MB. */
+const PAGE_BYTES_MAX = 16 * 1024 * 1024;
+
 export interface HistoryFilter {
   moduleId?: string;
   afterSeq?: number;
   sinceMs?: number;
   limit: number;
+  /** Default PAGE_BYTES_MAX. The first message is given whatever its size. */
+  bytesMax?: number;
 }
 
-/** In order of seq. Without a lower bound the newest `limit`, else the oldest that fit. */
+/** In order of seq. Without a lower bound the newest `limit`, else the oldest that fit; a page may end earlier, at its bytes. */
 export async function readHistory(db: Db, deviceId: string, filter: HistoryFilter): Promise<TelemetryMessage[]> {
-  let query = db.selectFrom('telemetry').selectAll().where('device_id', '=', deviceId).limit(filter.limit);
+  const seqs = await pageSeqs(db, deviceId, filter);
+  if (seqs.length === 0) return [];
+  const [first, last] = [Math.min(...seqs), Math.max(...seqs)];
+  let query = db.selectFrom('telemetry').selectAll().where('device_id', '=', deviceId);
+  if (filter.moduleId !== undefined) query = query.where('module_id', '=', filter.moduleId);
+  if (filter.sinceMs !== undefined) query = query.where('enqueued_ms', '>=', filter.sinceMs);
+  const rows = await query.where('seq', '>=', first).where('seq', '<=', last).orderBy('seq').execute();
+  return rows.map(toMessage);
+}
+
+/** Which messages make the page, from their lengths alone. */
+async function pageSeqs(db: Db, deviceId: string, filter: HistoryFilter): Promise<number[]> {
+  let query = db
+    .selectFrom('telemetry')
+    .select(['seq', sql<number>`length(body) + length(app) + length(system)`.as('bytes')])
+    .where('device_id', '=', deviceId)
+    .limit(filter.limit);
   if (filter.moduleId !== undefined) query = query.where('module_id', '=', filter.moduleId);
   if (filter.afterSeq !== undefined) query = query.where('seq', '>', filter.afterSeq);
   if (filter.sinceMs !== undefined) query = query.where('enqueued_ms', '>=', filter.sinceMs);
   const newestFirst = filter.afterSeq === undefined && filter.sinceMs === undefined;
   const rows = await query.orderBy('seq', newestFirst ? 'desc' : 'asc').execute();
-  return (newestFirst ? rows.reverse() : rows).map(toMessage);
+  const bytesMax = filter.bytesMax ?? PAGE_BYTES_MAX;
+  let bytes = 0;
+  const end = rows.findIndex((row, index) => {
+    bytes += row.bytes;
+    return index > 0 && bytes > bytesMax;
+  });
+  return (end < 0 ? rows : rows.slice(0, end)).map((row) => row.seq);
 }
 
 export async function readNewest(

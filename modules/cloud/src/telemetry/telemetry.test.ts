@@ -108,6 +108,16 @@ describe('readHistory()', () => {
     expect(texts(await readHistory(db, 'a', { sinceMs: clock.nowMs() - 2_000, limit: 9 }))).toEqual(['3', '4']);
     expect(await readHistory(db, 'a', { moduleId: 'm', limit: 9 })).toEqual([]);
   });
+
+  test('a page ends at its bytes, too; every message is on one, however large', async () => {
+    for (const text of ['a', 'b', 'c']) await intake.add(message('a', text.repeat(1_000)));
+    const page = async (filter: object) =>
+      texts(await readHistory(db, 'a', { limit: 9, ...filter })).map((text) => text[0]);
+    expect(await page({ bytesMax: 2_500 })).toEqual(['b', 'c']);
+    expect(await page({ bytesMax: 2_500, afterSeq: 0 })).toEqual(['a', 'b']);
+    expect(await page({ bytesMax: 10, afterSeq: 1 })).toEqual(['b']);
+    expect(await page({})).toEqual(['a', 'b', 'c']);
+  });
 });
 
 describe('TelemetryRing', () => {
