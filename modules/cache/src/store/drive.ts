@@ -1,30 +1,20 @@
 // One cache drive: its cap, its files, its index, its health. Never holds more than its cap, evicts by SIEVE, and can be taken out at run time.
 
-import { constants, existsSync, mkdirSync, readFileSync, statfsSync, statSync, writeFileSync } from 'node:fs';
-import { access, readdir, stat, statfs, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { statSync } from 'node:fs';
+import { unlink } from 'node:fs/promises';
 import { describeError, type Logger } from '@wayside/kit';
-import type { CacheReport } from '@wayside/protocol';
 import type { CacheObject } from './cache-object.ts';
-import { chunkOf } from './chunk-map.ts';
+import { DriveFiles } from './drive-files.ts';
 import { DriveIndex } from './drive-index.ts';
+import { type DriveIssue, driveIssueOf } from './drive-issue.ts';
 import { Sieve } from './sieve.ts';
 
-/** Objects are spread over this many folders. */
-const FOLDERS = 256;
 /** Files are counted in blocks of this size, as the file system allots them. */
 const BLOCK_BYTES = 4096;
 /** Changes wait this long before they are written to the index together. */
 const INDEX_FLUSH_INTERVAL_MS = 100;
 /** I/O errors after which a drive is taken out; a single bad sector costs one object only. */
 const IO_ERRORS_MAX = 5;
-/** Kept free for the index's log and the file system's own blocks. */
-const INDEX_ALLOWANCE_BYTES = 1024 * 1024;
-/** Files looked at per turn while orphans are swept. */
-const FORMAT_FILE = 'wayside-drive.json';
-const FORMAT = { format: 'wayside-cache', version: 1 };
-
-export type DriveIssue = NonNullable<CacheReport['drives'][number]['issue']>;
 
 export class Drive {
   readonly path: string;
@@ -45,11 +35,13 @@ export class Drive {
   readonly live = new Map<number, CacheObject>();
   #flushTimer: NodeJS.Timeout | null = null;
   #room: Promise<unknown> = Promise.resolve();
+  readonly #files: DriveFiles;
   readonly #logger: Logger;
   onEvict: (key: string) => void = () => {};
 
   constructor(path: string, capBytes: number, logger: Logger) {
     this.path = path;
+    this.#files = new DriveFiles(path);
     this.capBytes = capBytes;
     this.#logger = logger;
   }
@@ -68,17 +60,15 @@ export class Drive {
   }
 
   objectPath(id: number): string {
-    return join(this.path, 'objects', (id % FOLDERS).toString(16).padStart(2, '0'), id.toString(16));
+    return this.#files.objectPath(id);
   }
 
   /** Opens or re-opens the drive. Returns false with `issue` set when it cannot be used. */
   start(): boolean {
     if (this.#index !== null) return true;
     try {
-      this.#checkUsable();
-      mkdirSync(join(this.path, 'objects'), { recursive: true });
-      writeFileSync(join(this.path, FORMAT_FILE), JSON.stringify(FORMAT));
-      const index = new DriveIndex(join(this.path, 'index.db'), this.#logger);
+      this.#files.prepare(this.capBytes);
+      const index = new DriveIndex(this.#files.indexPath, this.#logger);
       this.#index = index;
       this.#startedAtMs = Date.now();
       this.#settleInterrupted(index);
@@ -86,7 +76,7 @@ export class Drive {
       this.#usedBytes = storedBytes;
       // A drive that comes back must not give an id twice: a slow reader may still have the file of the first one open.
       this.#nextId = Math.max(this.#nextId, maxId + 1);
-      this.#measureIndex();
+      this.#indexBytes = this.#files.indexBytes(this.capBytes);
       this.#ioErrors = 0;
       this.issue = null;
       this.issueText = '';
@@ -96,21 +86,6 @@ export class Drive {
       this.#index?.close();
       this.#index = null;
       return false;
-    }
-  }
-
-  #checkUsable(): void {
-    if (!existsSync(this.path)) throw Object.assign(new Error(`${this.path} does not exist`), { code: 'ENOENT' });
-    const marker = join(this.path, FORMAT_FILE);
-    if (existsSync(marker)) {
-      const found = JSON.parse(readFileSync(marker, 'utf8')) as Partial<typeof FORMAT>;
-      if (found.version !== FORMAT.version)
-        throw new Error(`store version is ${found.version}, wanted ${FORMAT.version}`);
-    }
-    const { bsize, blocks } = statfsSync(this.path);
-    if (bsize * blocks < this.capBytes) {
-      const error = new Error(`the file system has ${bsize * blocks} bytes, wanted at least ${this.capBytes}`);
-      throw Object.assign(error, { code: 'TOO_SMALL' });
     }
   }
 
@@ -128,17 +103,7 @@ export class Drive {
   }
 
   #setIssue(error: unknown): void {
-    const code = (error as NodeJS.ErrnoException).code ?? '';
-    const issues: Record<string, DriveIssue> = {
-      ENOENT: 'DriveNotFound',
-      ENOTDIR: 'DriveNotFound',
-      EACCES: 'DrivePermission',
-      EPERM: 'DrivePermission',
-      EROFS: 'DrivePermission',
-      TOO_SMALL: 'DriveTooSmall',
-      EIO: 'DriveInputOutputError',
-    };
-    this.issue = issues[code] ?? 'Other';
+    this.issue = driveIssueOf(error);
     this.issueText = describeError(error);
     this.#logger.error('Cache drive is out', {
       code: 'CACHE_DRIVE_FAILED',
@@ -186,23 +151,11 @@ export class Drive {
       return;
     }
     try {
-      await stat(join(this.path, FORMAT_FILE));
-      await stat(join(this.path, 'index.db'));
-      await access(this.path, constants.W_OK);
-      await statfs(this.path);
-      this.#measureIndex();
+      await this.#files.probe();
+      this.#indexBytes = this.#files.indexBytes(this.capBytes);
     } catch (error) {
       this.fail(error);
     }
-  }
-
-  #measureIndex(): void {
-    let bytes = INDEX_ALLOWANCE_BYTES;
-    for (const name of ['index.db', 'index.db-wal']) {
-      const file = join(this.path, name);
-      if (existsSync(file)) bytes += statSync(file).size;
-    }
-    this.#indexBytes = Math.min(bytes, this.capBytes / 2);
   }
 
   takeId(): number {
@@ -341,22 +294,12 @@ export class Drive {
   }
 
   /** Deletes files that no row knows: a process killed between creating a file and writing its row leaves them. */
-  async sweepOrphans(signal: AbortSignal): Promise<number> {
-    let swept = 0;
-    for (let folder = 0; folder < FOLDERS; folder += 1) {
-      const name = join(this.path, 'objects', folder.toString(16).padStart(2, '0'));
-      for (const file of await readdir(name).catch(() => [])) {
-        if (signal.aborted || this.#index === null) return swept;
-        const id = Number.parseInt(file, 16);
-        if (this.live.has(id) || this.#index.has(id)) continue;
-        const path = join(name, file);
-        const found = await stat(path).catch(() => undefined);
-        if (found === undefined || found.mtimeMs >= this.#startedAtMs || this.live.has(id)) continue;
-        await unlink(path).catch(() => {});
-        swept += 1;
-      }
-    }
-    return swept;
+  sweepOrphans(signal: AbortSignal): Promise<number> {
+    return this.#files.sweep({
+      writtenBeforeMs: this.#startedAtMs,
+      isOver: () => signal.aborted || this.#index === null,
+      isKnown: (id) => this.live.has(id) || this.#index?.has(id) === true,
+    });
   }
 
   stop(): void {
@@ -373,10 +316,5 @@ export class Drive {
     for (let chunk = 0; chunk < object.chunks.count; chunk += 1)
       if (object.chunks.has(chunk)) object.setReserved(chunk);
     this.live.set(object.id, object);
-  }
-
-  /** Chunks of the object that hold [start, end), for callers that reserve by offsets. */
-  static chunksOf(start: number, end: number): [number, number] {
-    return [chunkOf(start), chunkOf(Math.max(start, end - 1)) + 1];
   }
 }
