@@ -125,4 +125,16 @@ describe('NodeRegistry.remove() and repair()', () => {
     await bench.nodes.repair();
     expect(bench.platform.contents.get('edge1')).toEqual(bench.nodes.manifestOf(node));
   });
+
+  test('a start makes the first deployment that a crash left out, and leaves a deployment as it is', async () => {
+    const bench = await createBench();
+    const node = await bench.aNode();
+    bench.platform.contents.delete('edge1');
+    await bench.nodes.repair();
+    expect(bench.platform.contents.get('edge1')).toEqual(bench.nodes.manifestOf(node));
+    const own = { $edgeAgent: { 'properties.desired': { own: true } } };
+    bench.platform.contents.set('edge1', own);
+    await bench.nodes.repair();
+    expect(bench.platform.contents.get('edge1')).toEqual(own);
+  });
 });

@@ -137,19 +137,18 @@ export class NodeRegistry {
     });
   }
 
-  /** Makes the devices that a crash between row and device left out. */
+  /** Makes the devices and first deployments that a crash after the row left out. */
   async repair(): Promise<void> {
+    const { platform, logger } = this.options;
     for (const node of await this.list()) {
-      if (await this.options.platform.getDevice(node.name)) continue;
-      this.options.logger.warn('Cache node has no device, making it', { node: node.name });
       try {
-        await this.options.platform.createEdgeDevice(node.name);
-        await this.options.platform.applyContent(node.name, this.manifestOf(node));
+        const hasDevice = (await platform.getDevice(node.name)) !== undefined;
+        if (hasDevice && Object.keys(await platform.getContent(node.name)).length > 0) continue;
+        logger.warn('Cache node has no device or no deployment, making it', { node: node.name });
+        if (!hasDevice) await platform.createEdgeDevice(node.name);
+        await platform.applyContent(node.name, this.manifestOf(node));
       } catch (error) {
-        this.options.logger.error('Cannot make the device of a cache node', {
-          node: node.name,
-          error: describeError(error),
-        });
+        logger.error('Cannot make the device of a cache node', { node: node.name, error: describeError(error) });
       }
     }
   }
