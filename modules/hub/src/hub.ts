@@ -1,8 +1,6 @@
 // Puts the hub together: who is told of what. The parts decide; here they are only joined. main.ts gives the outside world.
 
 import { randomUUID } from 'node:crypto';
-import https from 'node:https';
-import { rootCertificates } from 'node:tls';
 import {
   type ConnectionInfo,
   clientIdOf,
@@ -10,10 +8,8 @@ import {
   EDGE_POLICY,
   type Gateway,
   type Identity,
-  type TlsListener,
-  tlsContext,
 } from '@wayside/gateway';
-import { type Clock, closeServer, describeError, type Logger, listen } from '@wayside/kit';
+import { type Clock, describeError, type Logger } from '@wayside/kit';
 import type { HubConfig } from './config.ts';
 import { Delivery, UPSTREAM_ENDPOINT } from './deliver/delivery.ts';
 import { DeviceHost } from './device-host.ts';
@@ -22,12 +18,11 @@ import { Authenticator } from './identity/authenticator.ts';
 import { ScopeCache } from './identity/scope-cache.ts';
 import { ScopeClient } from './identity/scope-client.ts';
 import { Ingest } from './ingest.ts';
+import { type HubPorts, Listeners } from './listeners.ts';
 import { type HubMessage, TWIN_CHANGE_SOURCE } from './message.ts';
 import { MethodCalls } from './methods/method-calls.ts';
 import { MethodRelay } from './methods/method-relay.ts';
-import { methodRoutes } from './methods/method-routes.ts';
 import { HubMetrics } from './metrics/metrics.ts';
-import { metricsServer } from './metrics/metrics-server.ts';
 import { RouteConfig } from './routes/route-config.ts';
 import { openHubDatabase } from './store/hub-database.ts';
 import { MessageStore } from './store/message-store.ts';
@@ -40,6 +35,7 @@ import { LinkSet } from './upstream/link-set.ts';
 import { SdkConnector } from './upstream/sdk-connector.ts';
 import { DEFAULT_TIMING, type LinkTiming } from './upstream/upstream-link.ts';
 import { ServerCertificateKeeper } from './workload/server-certificate.ts';
+import { TrustRoots } from './workload/trust-roots.ts';
 import { WorkloadClient } from './workload/workload-client.ts';
 
 export interface HubOptions {
@@ -49,13 +45,6 @@ export interface HubOptions {
   readonly version: { version: string; build: string; commit: string };
   /** Times of the way up; default DEFAULT_TIMING. */
   readonly timing?: Partial<LinkTiming>;
-}
-
-/** Ports that were opened; undefined = switched off. */
-export interface HubPorts {
-  readonly mqtt: number | undefined;
-  readonly https: number | undefined;
-  readonly metrics: number | undefined;
 }
 
 /** How often expired messages are removed. */
@@ -83,9 +72,10 @@ export class Hub {
   readonly #metrics: HubMetrics;
   readonly #authenticator: Authenticator;
   readonly #certificates: ServerCertificateKeeper;
+  readonly #listeners: Listeners;
+  readonly #roots: TrustRoots;
+  readonly #ingest: Ingest;
   readonly #timers: NodeJS.Timeout[] = [];
-  readonly #closers: (() => Promise<void>)[] = [];
-  #roots: string[] = [];
 
   constructor(options: HubOptions) {
     this.#o = options;
@@ -100,7 +90,8 @@ export class Hub {
       onDropped: (reason, endpoint, sender, source) => this.#dropped(reason, endpoint, sender, source),
     });
     const settings = new Settings(this.#db, this.#store.commits);
-    const roots = () => this.#roots;
+    this.#roots = new TrustRoots(this.#workload, logger);
+    const roots = () => this.#roots.pems;
     const { hubHost, upstreamHttpsPort: httpsPort, upstreamMqttPort: mqttPort, deviceId, moduleId } = config;
     const token = () => tokens.forIdentity(this.#own, Math.floor(clock.nowMs() / 1000) + DEFAULT_TIMING.tokenLifeSecs);
     const client = new ScopeClient({ hubHost, httpsPort, deviceId, moduleId, token, roots });
@@ -114,8 +105,7 @@ export class Hub {
     const gateway = () => this.#gateway;
     const shared = { store: this.#store, metrics: this.#metrics, clock, logger };
     this.#delivery = new Delivery({ ...shared, deviceId, gateway, links: this.#links });
-    const ingest = new Ingest({ ...shared, routes: this.#routes, delivery: this.#delivery });
-    this.#ingest = ingest;
+    this.#ingest = new Ingest({ ...shared, routes: this.#routes, delivery: this.#delivery });
     this.#calls = new MethodCalls(gateway);
     const refreshScope = () => this.#scope.refresh();
     this.#methods = new MethodRelay({
@@ -126,7 +116,7 @@ export class Hub {
       clock,
       logger,
     });
-    this.#host = this.#createHost(ingest);
+    this.#host = this.#createHost();
     this.#gateway = createGateway({
       host: this.#host,
       policy: EDGE_POLICY,
@@ -144,47 +134,31 @@ export class Hub {
       onRoutes: () => void this.#dropUnroutedQueues(),
     });
     this.#certificates = new ServerCertificateKeeper(this.#workload, config.hostname, clock, logger);
+    this.#listeners = this.#createListeners();
   }
 
-  readonly #ingest: Ingest;
   get #ownId(): string {
     return clientIdOf(this.#own);
   }
 
   /** Local state first, then the cloud: the listeners open whether the cloud is there or not. */
   async start(): Promise<HubPorts> {
-    const { config, logger } = this.#o;
     const certificate = await this.#certificates.first();
-    await this.#readTrustBundle();
+    await this.#roots.read();
     await this.#scope.load();
     this.#scope.onChanged = () => this.#recheck();
-    const listeners: { setCertificate(certificate: { certificate: string; privateKey: string }): void }[] = [];
-    let mqtt: TlsListener | undefined;
-    if (config.mqttEnabled) {
-      mqtt = await this.#gateway.listenTls({ port: config.mqttPort, address: config.listenAddress, certificate });
-      listeners.push(mqtt);
-    }
-    const httpsListener = config.httpEnabled ? await this.#listenHttps(certificate) : undefined;
-    if (httpsListener) listeners.push(httpsListener);
-    const metrics = config.metricsEnabled ? await this.#listenMetrics() : undefined;
-    void this.#certificates.keep((next) => {
-      for (const listener of listeners) listener.setCertificate(next);
-    });
+    const ports = await this.#listeners.open(certificate);
+    void this.#certificates.keep((next) => this.#listeners.setCertificate(next));
     this.#startWork();
-    logger.info('edgeHub is up', {
-      mqtt: mqtt?.port,
-      https: httpsListener?.port,
-      metrics,
-      identities: this.#scope.size,
-    });
-    return { mqtt: mqtt?.port, https: httpsListener?.port, metrics };
+    this.#o.logger.info('edgeHub is up', { ...ports, identities: this.#scope.size });
+    return ports;
   }
 
   async stop(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     this.#certificates.stop();
     await this.#gateway.close();
-    await Promise.all(this.#closers.map((close) => close()));
+    await this.#listeners.close();
     this.#relay.stop();
     await this.#links.stop();
     await this.#delivery.stop();
@@ -203,7 +177,7 @@ export class Hub {
     void this.#scope.refresh();
     this.#every(config.scopeRefreshSecs * 1000, () => this.#scope.refresh());
     this.#every(RECHECK_MS, () => this.#recheck());
-    this.#every(TRUST_BUNDLE_REFRESH_MS, () => this.#readTrustBundle());
+    this.#every(TRUST_BUNDLE_REFRESH_MS, () => this.#roots.read());
     this.#every(EXPIRY_SWEEP_MS, () => this.#expire());
     logger.debug('Work started');
   }
@@ -218,52 +192,26 @@ export class Hub {
     this.#timers.push(timer);
   }
 
-  async #readTrustBundle(): Promise<void> {
-    try {
-      this.#roots = [await this.#workload.trustBundle(), ...rootCertificates];
-    } catch (error) {
-      this.#o.logger.warn('Trust bundle not read', { error: describeError(error) });
-      if (this.#roots.length === 0) this.#roots = [...rootCertificates];
-    }
-  }
-
   async #expire(): Promise<void> {
     while (await this.#store.expire());
   }
 
-  async #listenHttps(certificate: { certificate: string; privateKey: string }) {
+  #createListeners(): Listeners {
     const { config, logger } = this.#o;
-    const app = methodRoutes({
-      deviceId: config.deviceId,
+    return new Listeners({
+      config,
       logger,
-      authenticate: async (identity, token, peer) =>
-        (await this.#authenticator.authenticate({ identity, token, certificate: peer })).ok,
-      call: (from, request) => this.#methods.call(clientIdOf(from), request),
+      gateway: this.#gateway,
+      metrics: this.#metrics,
+      authenticator: this.#authenticator,
+      methods: this.#methods,
+      health: () => ({
+        ok: true,
+        upstreamConnected: this.#links.get(this.#ownId)?.isConnected === true,
+        identities: this.#scope.size,
+        routes: this.#routes.table?.size ?? 0,
+      }),
     });
-    const server = https.createServer(
-      { ...tlsContext(certificate), requestCert: true, rejectUnauthorized: false },
-      app,
-    );
-    this.#gateway.attachWebSocket(server);
-    const { port } = await listen(server, { port: config.httpPort, host: config.listenAddress });
-    this.#closers.push(() => closeServer(server));
-    return {
-      port,
-      setCertificate: (next: { certificate: string; privateKey: string }) => server.setSecureContext(tlsContext(next)),
-    };
-  }
-
-  async #listenMetrics(): Promise<number> {
-    const { config } = this.#o;
-    const server = metricsServer(this.#metrics, () => ({
-      ok: true,
-      upstreamConnected: this.#links.get(this.#ownId)?.isConnected === true,
-      identities: this.#scope.size,
-      routes: this.#routes.table?.size ?? 0,
-    }));
-    const { port } = await listen(server, { port: config.metricsPort, host: config.metricsAddress });
-    this.#closers.push(() => closeServer(server));
-    return port;
   }
 
   #createLinks(
@@ -328,7 +276,7 @@ export class Hub {
     });
   }
 
-  #createHost(ingest: Ingest): DeviceHost {
+  #createHost(): DeviceHost {
     const { config, clock, logger } = this.#o;
     return new DeviceHost({
       hubHost: config.hubHost,
@@ -339,7 +287,7 @@ export class Hub {
       isUpstreamConnected: (clientId) => this.#links.get(clientId)?.isConnected === true,
       authenticator: this.#authenticator,
       sessions: new SqliteSessions(this.#db, this.#store.commits),
-      ingest,
+      ingest: this.#ingest,
       relay: this.#relay,
       methods: this.#calls,
       metrics: this.#metrics,

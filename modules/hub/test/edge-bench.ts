@@ -9,7 +9,8 @@ import type { JsonObject } from '@wayside/protocol';
 import iotDevice from 'azure-iot-device';
 import iotDeviceMqtt from 'azure-iot-device-mqtt';
 import { readHubConfig } from '../src/config.ts';
-import { Hub, type HubPorts } from '../src/hub.ts';
+import { Hub } from '../src/hub.ts';
+import type { HubPorts } from '../src/listeners.ts';
 import { DEVICE, HUB_HOST, TestCloud } from './test-cloud.ts';
 import { serveWorkload, type TestWorkload } from './test-workload.ts';
 
