@@ -17,6 +17,9 @@ const SINCE_DEFAULT = '1 day';
 /** Largest log of one container in a bundle; the newest lines are kept. */
 const BUNDLE_LOG_BYTES_MAX = 32 * 1024 * 1024;
 
+/** Lines after the head of a private key that are masked when its end does not come; RSA with 4096 bits has 51. */
+const KEY_LINES_MAX = 100;
+
 export interface BundleOptions {
   engine: ContainerEngine;
   instance: string;
@@ -89,8 +92,21 @@ async function newestBytes(text: Readable): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-function redactLines(log: Buffer): Buffer {
-  return Buffer.from(log.toString('utf8').split('\n').map(redactSecrets).join('\n'));
+/** Line by line, so that one line costs no other; a private key has many, and each begins with the engine's time stamp. */
+export function redactLines(log: Buffer): Buffer {
+  let keyLinesLeft = 0;
+  const lines = log
+    .toString('utf8')
+    .split('\n')
+    .map((line) => {
+      if (keyLinesLeft > 0) {
+        keyLinesLeft = line.includes('-----END ') ? 0 : keyLinesLeft - 1;
+        return '[redacted]';
+      }
+      if (line.includes('PRIVATE KEY-----') && !line.includes('-----END ')) keyLinesLeft = KEY_LINES_MAX;
+      return redactSecrets(line);
+    });
+  return Buffer.from(lines.join('\n'));
 }
 
 async function networkOf({ engine, network }: BundleOptions): Promise<Buffer> {
