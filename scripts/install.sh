@@ -94,7 +94,8 @@ if [ -n "$drivepathandsizeingb" ]; then
   [ $((${#parts[@]} % 2)) = 0 ] || problems+=("drivepathandsizeingb has ${#parts[@]} parts, wanted /path,GB pairs")
   [ ${#parts[@]} -le $((2 * DRIVES_MAX)) ] || problems+=("drivepathandsizeingb names $((${#parts[@]} / 2)) drives, at most $DRIVES_MAX")
   for ((i = 0; i + 1 < ${#parts[@]}; i += 2)); do
-    [[ ${parts[i]} =~ ^/[^[:space:]]+$ ]] || problems+=("drive path \"${parts[i]}\", wanted an absolute path below / without spaces")
+    # `//` and `/var/..` are the root too, which nobody wants writable for everyone.
+    [[ ${parts[i]} =~ ^/[^[:space:]]+$ && $(realpath -m -- "${parts[i]}") != / ]] || problems+=("drive path \"${parts[i]}\", wanted an absolute path below / without spaces")
     [[ ${parts[i + 1]} =~ ^[0-9]+$ ]] || problems+=("size of ${parts[i]} is \"${parts[i + 1]}\", wanted whole GB")
     drives+=("${parts[i]}")
   done
