@@ -9,8 +9,8 @@ const MINUTE_MS = 60_000;
 const RATIO_SPAN_MS = 5 * MINUTE_MS;
 /** Reports come every 15 s; after this long without one the present rate is not known any more. */
 const RATE_AGE_MS_MAX = MINUTE_MS;
-export const FIGURES_KEPT_MS = 31 * 86_400_000;
-export const FIGURES_POINTS_MAX = 10_000;
+const FIGURES_KEPT_MS = 31 * 86_400_000;
+const FIGURES_POINTS_MAX = 10_000;
 
 export type MinuteFigures = Omit<CacheMinuteTable, 'node_name' | 'module' | 'minute_ms'> & { minuteAtMs: number };
 

@@ -17,7 +17,7 @@ import { compareModules } from './module-changes.ts';
 import { type NodeStatus, readSnapshots, readStatus, writeSnapshots, writeStatus } from './node-status.ts';
 
 /** Messages that wait to be taken over, all nodes together. More means the disk stands still: further ones are taken over at the next start. */
-export const INTAKE_WAITING_MAX = 10_000;
+const INTAKE_WAITING_MAX = 10_000;
 const CATCH_UP_PAGE = 500;
 
 export interface HealthIntakeOptions {

@@ -9,13 +9,13 @@ import { requireIdentity } from '../identity/identity-rows.ts';
 import type { MethodRequest } from '../platform.ts';
 import type { Db } from '../store/tables.ts';
 
-export const METHOD_PAYLOAD_BYTES_MAX = 128 * 1024;
-export const RESPONSE_TIMEOUT_SECS_MIN = 5;
-export const RESPONSE_TIMEOUT_SECS_MAX = 300;
-export const CONNECT_TIMEOUT_SECS_MAX = 300;
+const METHOD_PAYLOAD_BYTES_MAX = 128 * 1024;
+const RESPONSE_TIMEOUT_SECS_MIN = 5;
+const RESPONSE_TIMEOUT_SECS_MAX = 300;
+const CONNECT_TIMEOUT_SECS_MAX = 300;
 const RESPONSE_TIMEOUT_SECS_DEFAULT = 30;
 /** Calls that wait at once, over all devices and to one identity. */
-export const PENDING_CALLS_MAX = 5_000;
+const PENDING_CALLS_MAX = 5_000;
 export const PENDING_CALLS_PER_IDENTITY_MAX = 100;
 /** A client subscribes some milliseconds after CONNACK: a call in between waits this long for it. */
 const SUBSCRIBE_GRACE_MS = 2_000;

@@ -12,8 +12,8 @@ import { type NewMessage, writeMessages } from './telemetry-rows.ts';
 /** Body and properties of one message (IoT Hub's device-to-cloud limit). */
 export const MESSAGE_BYTES_MAX = 256 * 1024;
 /** Messages and bytes that wait for a commit, over all senders; each connection is bounded by the gateway besides. */
-export const QUEUE_MESSAGES_MAX = 50_000;
-export const QUEUE_BYTES_MAX = 256 * 1024 * 1024;
+const QUEUE_MESSAGES_MAX = 50_000;
+const QUEUE_BYTES_MAX = 256 * 1024 * 1024;
 /** Messages of one commit. */
 const COMMIT_MESSAGES_MAX = 1_000;
 const COMMIT_BYTES_MAX = 16 * 1024 * 1024;

@@ -5,9 +5,9 @@ import type { Db } from '../store/tables.ts';
 import { cutByAge, cutByCount, cutTypes } from './telemetry-rows.ts';
 
 /** Messages kept of one device: over a day of an edge node with a sensor each second, or 20 days of health and cache reports. */
-export const DEVICE_MESSAGES_MAX = 100_000;
+const DEVICE_MESSAGES_MAX = 100_000;
 /** Messages older than this go, whatever their number. */
-export const MESSAGE_AGE_MS_MAX = 7 * 24 * 3_600_000;
+const MESSAGE_AGE_MS_MAX = 7 * 24 * 3_600_000;
 /** Message types of one sender whose newest message is kept; the runtime's own modules use three. */
 export const SENDER_TYPES_MAX = 64;
 /** How often a sweep looks at devices that got messages, and at ages. */
