@@ -32,7 +32,7 @@ export class HubLink {
     this.#events = events;
   }
 
-  /** Resolves when the connection is open for the first time; tries until then. */
+  /** Resolves when the connection is open; tries until then. */
   async run(): Promise<void> {
     await retry(() => this.#open(), {
       attempts: 'infinite',
@@ -65,12 +65,24 @@ export class HubLink {
       this.#logger.info('Connected to edgeHub');
       // The SDK calls back once with the whole document when the listener is added, then merges every patch into twin.properties.
       twin.on('properties.desired', () => this.#events.onDesired(twin.properties.desired));
+      // Changes made while the connection was down are not sent again: they are asked for.
+      client.on('connect', () => twin.get(() => undefined));
+      // The SDK has given up and would subscribe nothing any more.
+      client.once('disconnect', () => this.#replace(client));
     } catch (error) {
-      client.removeAllListeners();
-      client.on('error', () => {});
-      void client.close().catch(() => {});
+      discard(client);
       throw error;
     }
+  }
+
+  /** Another client takes the place of one that is of no use any more. */
+  #replace(client: ModuleClient): void {
+    if (this.#stop.signal.aborted || this.#client !== client) return;
+    this.#logger.warn('Connection to edgeHub is lost, it is made anew', { code: 'CACHE_HUB_UNREACHABLE' });
+    this.#client = null;
+    this.#twin = null;
+    discard(client);
+    void this.run();
   }
 
   async send(report: CacheReport): Promise<void> {
@@ -102,6 +114,12 @@ export class HubLink {
     this.#stop.abort();
     await this.#client?.close().catch(() => {});
   }
+}
+
+function discard(client: ModuleClient): void {
+  client.removeAllListeners();
+  client.on('error', () => {});
+  void client.close().catch(() => {});
 }
 
 async function within<T>(limitMs: number, promise: Promise<T>): Promise<T> {
