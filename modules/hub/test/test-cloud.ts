@@ -15,7 +15,7 @@ import {
   type Session,
   tlsContext,
 } from '@wayside/gateway';
-import { listen, silentLogger } from '@wayside/kit';
+import { closeServer, listen, silentLogger } from '@wayside/kit';
 import type { TestCa } from '@wayside/kit/test-certificates';
 import { type JsonObject, mergePatch, parseSasToken, type TwinProperties, verifySasSignature } from '@wayside/protocol';
 import { until } from './until.ts';
@@ -72,8 +72,7 @@ export class TestCloud implements GatewayHost {
 
   async down(): Promise<void> {
     await this.#gateway?.close();
-    this.#https?.closeAllConnections();
-    await new Promise((resolve) => (this.#https ? this.#https.close(resolve) : resolve(undefined)));
+    if (this.#https) await closeServer(this.#https, 0);
     this.#gateway = undefined;
     this.#https = undefined;
   }

@@ -33,6 +33,7 @@ class DeviceGateway implements Gateway, ConnectionOwner {
   readonly #live = new Map<string, Connection>();
   /** Every open connection, also those that have not said CONNECT. */
   readonly #open = new Set<Connection>();
+  #isClosed = false;
   readonly #listeners: TlsListener[] = [];
   readonly #detach: (() => void)[] = [];
   /** Wills and other last words that still go to the host. */
@@ -63,7 +64,9 @@ class DeviceGateway implements Gateway, ConnectionOwner {
   }
 
   accept(...[stream, peer]: Parameters<Gateway['accept']>): void {
-    this.#open.add(new Connection(this, stream, peer));
+    // A handshake that was under way when the gateway closed: nobody would ever close this connection.
+    if (this.#isClosed) stream.destroy();
+    else this.#open.add(new Connection(this, stream, peer));
   }
 
   handleConnect(connection: Connection, packet: Extract<Packet, { cmd: 'connect' }>): Promise<void> {
@@ -178,6 +181,7 @@ class DeviceGateway implements Gateway, ConnectionOwner {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     const closing = this.#listeners.splice(0).map((listener) => listener.close());
     for (const detach of this.#detach.splice(0)) detach();
     for (const connection of [...this.#open]) connection.close('shutdown');

@@ -1,10 +1,13 @@
 // MQTT over TLS: listener, handshake time limit, certificate that can be changed while connections stay.
 
 import tls from 'node:tls';
-import { EdgeError, type Logger, listen } from '@wayside/kit';
+import { closeServer, EdgeError, type Logger, listen } from '@wayside/kit';
 import type { Peer } from './connection.ts';
 import type { ServerCertificate, TlsListener } from './gateway.ts';
 import type { GatewayLimits } from './limits.ts';
+
+/** How long connections get to say their last words, and handshakes to end, when the listener closes. */
+const CLOSE_GRACE_MS = 2000;
 
 /** Context options for HTTPS and MQTT servers alike; throws GATEWAY_CERTIFICATE_INVALID. */
 export function tlsContext(certificate: ServerCertificate): tls.SecureContextOptions {
@@ -57,6 +60,6 @@ export async function listenTls(
   return {
     port: (address as { port: number }).port,
     setCertificate: (certificate) => server.setSecureContext(tlsContext(certificate)),
-    close: () => new Promise((resolve) => server.close(() => resolve())),
+    close: () => closeServer(server, CLOSE_GRACE_MS),
   };
 }

@@ -6,6 +6,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import mqtt from 'mqtt';
+import mqttPacket from 'mqtt-packet';
 import { HUB_HOST, tokenFor, until } from './memory-host.ts';
 import { RawClient } from './raw-client.ts';
 import { type ServedGateway, serveGateway } from './served-gateway.ts';
@@ -123,4 +124,27 @@ test('a client that reads nothing over TLS is paused by its own full window, oth
   expect((await Promise.all(deliveries.slice(0, 100))).every((result) => result === 'gone')).toBe(true);
   await client.endAsync();
   await until(() => served.host.disconnects.some(({ clientId }) => clientId === 'd1/slow'), 'disconnect');
+});
+
+test('close() ends, and serves nobody any more, while clients are in their handshake', async () => {
+  const raw = Array.from({ length: 5 }, () => net.connect(served.listener.port, '127.0.0.1'));
+  for (const socket of raw) socket.on('error', () => undefined);
+  await Promise.all(raw.map((socket) => once(socket, 'connect')));
+  const late = tls.connect({ socket: raw[0]!, ca: served.ca.pem, servername: 'localhost' });
+  late.on('error', () => undefined);
+  const closed = served.gateway.close();
+  late.write(
+    mqttPacket.generate({
+      cmd: 'connect',
+      clientId: 'd1',
+      username: `${HUB_HOST}/d1/?api-version=2021-04-12`,
+      password: Buffer.from(tokenFor('d1')),
+      protocolId: 'MQTT',
+      protocolVersion: 4,
+      clean: false,
+    }),
+  );
+  await closed;
+  await Promise.all(raw.map((socket) => socket.destroyed || once(socket, 'close')));
+  expect(served.host.connects).toEqual([]);
 });

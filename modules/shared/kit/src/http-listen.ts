@@ -3,7 +3,7 @@
 import { chmod, lstat, unlink } from 'node:fs/promises';
 import { Server as HttpServer } from 'node:http';
 import { Server as HttpsServer } from 'node:https';
-import { type AddressInfo, connect, type ListenOptions, type Server } from 'node:net';
+import { type AddressInfo, connect, type ListenOptions, type Server, type Socket } from 'node:net';
 import { EdgeError } from './edge-error.ts';
 
 export interface PortAddress {
@@ -26,6 +26,9 @@ const SOCKET_PROBE_MS_MAX = 1000;
 /** How long open requests get to end when a server closes. */
 export const CLOSE_GRACE_MS_MAX = 5000;
 
+/** Sockets of each server that listens: an HTTP server knows nothing of those in a TLS handshake or after an upgrade. */
+const openSockets = new WeakMap<Server, Set<Socket>>();
+
 /** Starts listening; resolves with the address, rejects with KIT_PORT_TAKEN and its kin. */
 export function listen(server: Server, address: PortAddress): Promise<AddressInfo>;
 export function listen(server: Server, address: SocketAddress): Promise<string>;
@@ -42,6 +45,7 @@ export async function listen(server: Server, address: PortAddress | SocketAddres
 }
 
 function startListening(server: Server, options: ListenOptions): Promise<void> {
+  if (!openSockets.has(server)) keepSockets(server);
   return new Promise((resolve, reject) => {
     const onError = (error: NodeJS.ErrnoException) => reject(listenError(error, options));
     server.once('error', onError);
@@ -49,6 +53,15 @@ function startListening(server: Server, options: ListenOptions): Promise<void> {
       server.off('error', onError);
       resolve();
     });
+  });
+}
+
+function keepSockets(server: Server): void {
+  const sockets = new Set<Socket>();
+  openSockets.set(server, sockets);
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
   });
 }
 
@@ -100,7 +113,7 @@ function answers(path: string): Promise<boolean> {
   });
 }
 
-/** Stops accepting, lets open requests end for `graceMs`, then cuts what is left. */
+/** Stops accepting, lets open requests end for `graceMs`, then cuts every socket that is left, whatever it is doing. The server was opened by listen(). */
 export function closeServer(server: Server, graceMs: number = CLOSE_GRACE_MS_MAX): Promise<void> {
   return new Promise((resolve) => {
     if (!server.listening) {
@@ -108,7 +121,7 @@ export function closeServer(server: Server, graceMs: number = CLOSE_GRACE_MS_MAX
       return;
     }
     const timer = setTimeout(() => {
-      if (server instanceof HttpServer || server instanceof HttpsServer) server.closeAllConnections();
+      for (const socket of openSockets.get(server) ?? []) socket.destroy();
     }, graceMs);
     server.close(() => {
       clearTimeout(timer);
