@@ -32,6 +32,14 @@ need() {
 
 engine_answers() { docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
 
+# lives PID_FILE NAME: the process of this pid file runs (no zombie) and has this name.
+lives() {
+  local pid state
+  pid=$(cat "$1" 2>/dev/null) && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = "$2" ] || return 1
+  state=$(sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "/proc/$pid/status" 2>/dev/null)
+  [ "$state" != Z ] && [ -n "$state" ]
+}
+
 # Docker Engine: taken as it is where it answers, installed (docker.io) and started where not; systemd is not needed.
 ensure_engine() {
   command -v docker >/dev/null && engine_answers && return
@@ -41,7 +49,10 @@ ensure_engine() {
   fi
   if [ -d /run/systemd/system ]; then
     systemctl enable --now docker >/dev/null 2>&1 || true
-  elif ! pidof dockerd >/dev/null; then
+  elif ! lives /var/run/docker.pid dockerd; then
+    # A pid file of an engine that was killed keeps a new one from starting once its number belongs to somebody else.
+    rm -f /var/run/docker.pid
+    lives /var/run/docker/containerd/containerd.pid containerd || rm -f /var/run/docker/containerd/containerd.pid
     mkdir -p /var/log
     setsid nohup dockerd --host unix:///var/run/docker.sock >/var/log/dockerd.log 2>&1 </dev/null &
   fi
