@@ -88,9 +88,11 @@ build() {
   log=$(DOCKER_BUILDKIT=0 docker build "$@" "$context" 2>&1) || fail "docker build failed: $log"
 }
 
-# Text that changes when anything that goes into the image changes. Tests and notes do not.
+# source_hash MODULE FOLDER...: text that changes when anything that goes into the image changes. Tests and notes do not.
 source_hash() {
-  { cat scripts/build-images.sh deployment/Dockerfile deployment/healthcheck.mjs scripts/install.sh package-lock.json; echo "$base_id"; find "$@" -type f -not -path '*/node_modules/*' -not -name '*.test.ts' -not -path '*/test/*' -not -name '*.md' -print0 | sort -z | xargs -0 sha256sum; } | sha256sum | cut -c1-32
+  local module=$1
+  shift
+  { cat scripts/build-images.sh deployment/Dockerfile deployment/healthcheck.mjs package-lock.json; [ "$module" != cloud ] || cat scripts/install.sh; echo "$base_id"; find "$@" -type f -not -path '*/node_modules/*' -not -name '*.test.ts' -not -path '*/test/*' -not -name '*.md' -print0 | sort -z | xargs -0 sha256sum; } | sha256sum | cut -c1-32
 }
 
 # One build at a time in a checkout.
@@ -103,7 +105,7 @@ for module in "${targets[@]}"; do
   mapfile -t roots < <(roots_of "$module")
   mapfile -t folders < <(folders_of "${roots[@]}")
   image=$prefix$module:$version
-  hash=$(source_hash "${folders[@]}")
+  hash=$(source_hash "$module" "${folders[@]}")
   if [ "$(docker image inspect -f '{{index .Config.Labels "io.wayside.source"}}' "$image" 2>/dev/null)" = "$hash" ]; then
     continue
   fi

@@ -37,6 +37,16 @@ type MethodHandler = (
   response: { send(status: number, payload?: unknown): void },
 ) => void;
 
+/** Resolves when a desired patch arrives: a method is answered without a recorded subscription, so its answer does not show that patches will come. */
+async function patchesFlow(deviceId: string, patches: readonly unknown[]): Promise<void> {
+  let tries = 0;
+  await until(async () => {
+    tries += 1;
+    await hub.platform.patchTwin(deviceId, undefined, { desired: { tries } });
+    return patches.length > 0;
+  }, 'a first desired patch');
+}
+
 /** Handles method `ping`: devices and modules name the call differently. */
 function onMethod(client: AnyClient, handler: MethodHandler): void {
   const either = client as unknown as {
@@ -233,6 +243,7 @@ describe('sessions', () => {
       twin.on('properties.desired', (patch) => patches.push(patch));
       onMethod(client, (_, response) => response.send(200));
       await hub.platform.invokeMethod('s1', undefined, { methodName: 'ping' });
+      await patchesFlow('s1', patches);
       await hub.restart();
       expect((await hub.platform.getDevice('s1'))?.connected).toBe(false);
       await until(async () => (await hub.platform.getDevice('s1'))?.connected === true, 'the client is back');
@@ -257,6 +268,7 @@ describe('sessions', () => {
     twin.on('properties.desired', (patch) => patches.push(patch));
     onMethod(client, (_, response) => response.send(200));
     await hub.platform.invokeMethod('s3', undefined, { methodName: 'ping' });
+    await patchesFlow('s3', patches);
     let sent = 0;
     // Two renewals, with messages all the time: the SDK reconnects and subscribes to nothing again.
     await until(async () => {
