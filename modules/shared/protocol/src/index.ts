@@ -1,6 +1,7 @@
 // Front door of @wayside/protocol: the wire shapes and the functions that read and write them.
 
 export * from './agent-desired.ts';
+export * from './bgp.ts';
 export * from './check-manifest.ts';
 export * from './create-options.ts';
 export * from './health.ts';
