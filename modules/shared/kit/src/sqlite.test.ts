@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { openDatabase, transaction } from './sqlite.ts';
 
@@ -103,6 +103,14 @@ describe('openDatabase()', () => {
   test('a missing folder is an error, not an empty database', () => {
     path = join(folder, 'none', 'a.db');
     expect(() => opened()).toThrow('Cannot open database');
+  });
+
+  test('exclusive: nothing of it is mapped into the process, and nobody else opens it', () => {
+    const db = openDatabase(path, { migrations: MIGRATIONS, synchronous: 'normal', exclusive: true });
+    open.push(db);
+    db.prepare("INSERT INTO t VALUES (3, 'three')").run();
+    expect(readdirSync(folder)).not.toContain('a.db-shm');
+    expect(() => new DatabaseSync(path).prepare('SELECT * FROM t').all()).toThrow('locked');
   });
 
   test(':memory: works', () => {

@@ -10,6 +10,11 @@ export interface DatabaseOptions {
   migrations: readonly string[];
   /** `full`: a commit is on disk when it returns; `normal`: may lose the last commits at a power cut, never corrupts. */
   synchronous: 'normal' | 'full';
+  /**
+   * This connection alone opens the database. The index of the WAL then lies in this process's memory and not in a mapped file:
+   * on a disk that fails, touching a mapped page is a SIGBUS that ends the process, where a failed read is only an error.
+   */
+  exclusive?: boolean;
   logger?: Logger;
   /** Told when a damaged file was set aside. */
   onQuarantine?: (quarantinedPath: string) => void;
@@ -53,6 +58,8 @@ function openChecked(path: string, options: DatabaseOptions): DatabaseSync {
   try {
     // Before the WAL is made: it takes its rights from the database.
     if (path !== ':memory:') keepPrivate(path);
+    // Before the first access in WAL mode: that one decides where the WAL's index lies.
+    if (options.exclusive === true) db.exec('PRAGMA locking_mode = EXCLUSIVE');
     db.exec('PRAGMA journal_mode = WAL');
     db.exec(`PRAGMA synchronous = ${options.synchronous === 'full' ? 'FULL' : 'NORMAL'}`);
     db.exec('PRAGMA foreign_keys = ON');
