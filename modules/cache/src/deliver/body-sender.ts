@@ -6,7 +6,7 @@ import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ObjectReader } from '../fill/object-reader.ts';
 import { native } from '../store/native.ts';
-import type { EgressBudget } from './egress-budget.ts';
+import type { EgressShare } from './egress-budget.ts';
 
 /** One client's share of a turn of the event loop. */
 const TURN_BYTES_MAX = 2 * 1024 * 1024;
@@ -35,7 +35,7 @@ export class BodySender {
   readonly #response: ServerResponse;
   readonly #socket: Socket;
   readonly #reader: ObjectReader;
-  readonly #budget: EgressBudget;
+  readonly #budget: EgressShare;
   readonly #events: SenderEvents;
   readonly #last: number;
   #position: number;
@@ -51,7 +51,7 @@ export class BodySender {
     socket: Socket,
     reader: ObjectReader,
     range: { start: number; end: number },
-    budget: EgressBudget,
+    budget: EgressShare,
     events: SenderEvents,
   ) {
     this.#response = response;

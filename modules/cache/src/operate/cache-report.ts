@@ -2,7 +2,7 @@
 
 import type { CacheReport } from '@wayside/protocol';
 import type { Drive } from '../store/drive.ts';
-import type { OriginBytes, TrafficSnapshot } from './traffic-counters.ts';
+import { byContentClass, type OriginBytes, type TrafficSnapshot } from './traffic-counters.ts';
 
 /** Origins named in one message; the busiest. */
 const ORIGINS_IN_REPORT_MAX = 20;
@@ -48,6 +48,7 @@ export function makeReport({ fromMs, toMs, before, after, ingressBytes, earlier,
       hitRatioBytes: hitRatio(totalHit, totalMiss),
     },
     byOrigin: originDeltas(before, after),
+    byContentClass: contentClassDeltas(before, after),
     drives: drives.map((drive) => ({
       path: drive.path,
       sizeBytes: drive.capBytes,
@@ -58,11 +59,32 @@ export function makeReport({ fromMs, toMs, before, after, ingressBytes, earlier,
   };
 }
 
+/** Every class with traffic in the interval: these add up to the whole, the origins named may not. */
+function contentClassDeltas(before: TrafficSnapshot, after: TrafficSnapshot): CacheReport['byContentClass'] {
+  const then = byContentClass(before.byOrigin);
+  return [...byContentClass(after.byOrigin)]
+    .map(([contentClass, now]) => ({
+      contentClass,
+      hits: now.hits - (then.get(contentClass)?.hits ?? 0),
+      misses: now.misses - (then.get(contentClass)?.misses ?? 0),
+      hitBytes: now.hitBytes - (then.get(contentClass)?.hitBytes ?? 0),
+      missBytes: now.missBytes - (then.get(contentClass)?.missBytes ?? 0),
+    }))
+    .filter(({ hits, misses, hitBytes, missBytes }) => hits + misses + hitBytes + missBytes > 0);
+}
+
 function originDeltas(before: TrafficSnapshot, after: TrafficSnapshot): CacheReport['byOrigin'] {
   return Object.entries(after.byOrigin)
     .map(([host, now]) => {
-      const then = before.byOrigin[host] ?? { hitBytes: 0, missBytes: 0 };
-      return { host, hitBytes: now.hitBytes - then.hitBytes, missBytes: now.missBytes - then.missBytes };
+      const then = before.byOrigin[host];
+      return {
+        host,
+        contentClass: now.contentClass,
+        hits: now.hits - (then?.hits ?? 0),
+        misses: now.misses - (then?.misses ?? 0),
+        hitBytes: now.hitBytes - (then?.hitBytes ?? 0),
+        missBytes: now.missBytes - (then?.missBytes ?? 0),
+      };
     })
     .filter(({ hitBytes, missBytes }) => hitBytes + missBytes > 0)
     .sort((a, b) => b.hitBytes + b.missBytes - a.hitBytes - a.missBytes)

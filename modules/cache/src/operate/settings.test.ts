@@ -4,7 +4,7 @@ import { readConfig } from '../config.ts';
 import { makeReport } from './cache-report.ts';
 import { parseDesired } from './desired.ts';
 import { isThisHost } from './operations-app.ts';
-import { TrafficCounters } from './traffic-counters.ts';
+import { type CountedOrigin, TrafficCounters } from './traffic-counters.ts';
 
 describe('readConfig()', () => {
   test("the original's environment", () => {
@@ -124,13 +124,16 @@ describe('parseDesired()', () => {
 
 test('makeReport(): deltas of the interval, totals over all lives', () => {
   const counters = new TrafficCounters();
-  counters.addBytes('a', 5, 10);
+  const a: CountedOrigin = { id: 'built-in', canonical: 'dl.delivery.mp.microsoft.com' };
+  const b: CountedOrigin = { id: 'mine', canonical: 'b' };
+  counters.addBytes(a, 5, 10);
   const before = counters.snapshot();
   counters.requests += 3;
-  counters.results.HIT += 2;
-  counters.results.PARTIAL += 1;
-  counters.addBytes('a', 30, 0);
-  counters.addBytes('b', 0, 10);
+  counters.addResult(a, 'HIT');
+  counters.addResult(a, 'HIT');
+  counters.addResult(b, 'PARTIAL');
+  counters.addBytes(a, 30, 0);
+  counters.addBytes(b, 0, 10);
   const report = makeReport({
     fromMs: 0,
     toMs: 15_000,
@@ -151,8 +154,12 @@ test('makeReport(): deltas of the interval, totals over all lives', () => {
   });
   expect(report.totals).toEqual({ hitBytes: 135, missBytes: 20, egressBytes: 155, hitRatioBytes: 135 / 155 });
   expect(report.byOrigin).toEqual([
-    { host: 'a', hitBytes: 30, missBytes: 0 },
-    { host: 'b', hitBytes: 0, missBytes: 10 },
+    { host: a.canonical, contentClass: 'windowsUpdate', hits: 2, misses: 0, hitBytes: 30, missBytes: 0 },
+    { host: 'b', contentClass: 'custom', hits: 0, misses: 1, hitBytes: 0, missBytes: 10 },
+  ]);
+  expect(report.byContentClass).toEqual([
+    { contentClass: 'windowsUpdate', hits: 2, misses: 0, hitBytes: 30, missBytes: 0 },
+    { contentClass: 'custom', hits: 0, misses: 1, hitBytes: 0, missBytes: 10 },
   ]);
 });
 

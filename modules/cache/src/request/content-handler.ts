@@ -171,13 +171,13 @@ export class ContentHandler {
   }
 
   #relay(client: ClientRequest): void {
-    this.#deps.counters.results.BYPASS += 1;
+    this.#deps.counters.addResult(client.origin, 'BYPASS');
     void this.#deps.relay.relay(client).catch((error) => this.#fail(client, error));
   }
 
   /** An origin's refusal or redirect, for everyone who waited for it. */
   #passAnswer({ request, response, origin }: ClientRequest, answer: Extract<Opening, { kind: 'answer' }>): void {
-    this.#deps.counters.results.MISS += 1;
+    this.#deps.counters.addResult(origin, 'MISS');
     const status = statusForClient(answer.status, request.headers['user-agent'], origin.maskOrigin4xx);
     const result: CacheResult = 'MISS';
     if (status !== answer.status) {
@@ -187,7 +187,7 @@ export class ContentHandler {
     const head = passedHeaders(keptHeaders(answer.headers));
     response.writeHead(status, [...head, 'Content-Length', String(answer.body.length), 'X-Cache', result]);
     response.end(request.method === 'HEAD' ? undefined : answer.body);
-    if (request.method !== 'HEAD') this.#deps.counters.addBytes(origin.canonical, 0, answer.body.length);
+    if (request.method !== 'HEAD') this.#deps.counters.addBytes(origin, 0, answer.body.length);
   }
 
   #fail({ response, key, origin }: ClientRequest, error: unknown): void {

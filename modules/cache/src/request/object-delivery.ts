@@ -1,11 +1,10 @@
 // Answers from a stored object: conditions, ranges, and the body in one of three ways (memory, one range, several ranges).
 
 import { randomBytes } from 'node:crypto';
-import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { describeError, type Logger } from '@wayside/kit';
 import { BodySender } from '../deliver/body-sender.ts';
-import type { EgressBudget } from '../deliver/egress-budget.ts';
+import type { EgressBudget, EgressShare } from '../deliver/egress-budget.ts';
 import type { Fills } from '../fill/fills.ts';
 import type { TrafficCounters } from '../operate/traffic-counters.ts';
 import type { CacheObject } from '../store/cache-object.ts';
@@ -35,14 +34,9 @@ interface BodyPart {
 
 export class ObjectDelivery {
   readonly #deps: ObjectDeliveryDeps;
-  #streams = 0;
 
   constructor(deps: ObjectDeliveryDeps) {
     this.#deps = deps;
-  }
-
-  get streams(): number {
-    return this.#streams;
   }
 
   /** @param result null: HIT, PARTIAL or MISS by what is there */
@@ -52,7 +46,7 @@ export class ObjectDelivery {
     this.#deps.store.touch(object);
     const condition = { ifNoneMatch: headers['if-none-match'], ifModifiedSince: headers['if-modified-since'] };
     if (isNotModified(condition, object.validators)) {
-      response.writeHead(304, notModifiedHead(this.#headOf(client, object, this.#count(response, result ?? 'HIT'))));
+      response.writeHead(304, notModifiedHead(this.#headOf(client, object, this.#count(client, result ?? 'HIT'))));
       response.end();
       return;
     }
@@ -67,14 +61,10 @@ export class ObjectDelivery {
     }
     const present = ranges.reduce((sum, range) => sum + object.chunks.presentBytes(range.start, range.end), 0);
     const wanted = ranges.reduce((sum, range) => sum + range.end - range.start, 0);
-    const found = this.#count(response, result ?? (present === wanted ? 'HIT' : present > 0 ? 'PARTIAL' : 'MISS'));
+    const found = this.#count(client, result ?? (present === wanted ? 'HIT' : present > 0 ? 'PARTIAL' : 'MISS'));
     if (request.method === 'HEAD') {
       response.writeHead(200, objectHead(this.#headOf(client, object, found), null));
       response.end();
-      return;
-    }
-    if (this.#streams >= this.#deps.budget.streamsMax) {
-      this.#overload(response);
       return;
     }
     if (ranges.length > 1) {
@@ -91,12 +81,14 @@ export class ObjectDelivery {
         response.end(
           only.start === 0 && only.end === hotBody.length ? hotBody : hotBody.subarray(only.start, only.end),
         );
-        this.#deps.counters.addBytes(client.origin.canonical, wanted, 0);
+        this.#deps.counters.addBytes(client.origin, wanted, 0);
         return;
       }
     }
+    const share = this.#admit(client);
+    if (share === null) return;
     response.writeHead(status, head);
-    this.#sendBody(client, object, [{ text: null, range: only }], present, isRange);
+    this.#sendBody(client, object, [{ text: null, range: only }], present, isRange, share);
   }
 
   refuseRange({ response }: ClientRequest, sizeBytes: number): void {
@@ -111,6 +103,8 @@ export class ObjectDelivery {
     found: CacheResult,
     present: number,
   ): void {
+    const share = this.#admit(client);
+    if (share === null) return;
     const type = object.meta.headers['content-type'];
     const plan = planMultipart(ranges, object.sizeBytes, type, randomBytes(12).toString('hex'));
     const head = this.#headOf(client, object, found);
@@ -127,7 +121,7 @@ export class ObjectDelivery {
       { text: null, range },
     ]);
     parts.push({ text: plan.closing, range: null });
-    this.#sendBody(client, object, parts, present, true);
+    this.#sendBody(client, object, parts, present, true, share);
   }
 
   /** With pipelined requests the socket belongs to the former response until that is done. */
@@ -137,27 +131,30 @@ export class ObjectDelivery {
     parts: BodyPart[],
     presentBytes: number,
     isRange: boolean,
+    share: EgressShare,
   ): void {
     const { response } = client;
     const begin = (socket: Socket) => {
       response.flushHeaders();
-      new ObjectBody(this.#deps, client, object, parts, presentBytes, isRange, socket).start();
+      new ObjectBody(this.#deps, client, object, parts, presentBytes, isRange, socket, share).start();
     };
-    this.#streams += 1;
-    response.once('close', () => {
-      this.#streams -= 1;
-    });
+    response.once('close', () => share.leave());
     if (response.socket !== null) begin(response.socket);
     else response.once('socket', begin);
   }
 
-  #overload(response: ServerResponse): void {
+  /** A place under the egress cap; null when the request was refused: 503 at once costs a client 0.1 s (connected-cache R3). */
+  #admit({ request, response }: ClientRequest): EgressShare | null {
+    const share = this.#deps.budget.admit(request.socket.remoteAddress ?? '');
+    if (share !== null) return share;
+    this.#deps.counters.overloads.egress += 1;
     response.writeHead(503, ['Content-Length', '0']);
     response.end();
+    return null;
   }
 
-  #count(response: ServerResponse, result: CacheResult): CacheResult {
-    this.#deps.counters.results[result] += 1;
+  #count({ response, origin }: ClientRequest, result: CacheResult): CacheResult {
+    this.#deps.counters.addResult(origin, result);
     if (this.#deps.accessLog.isOn) noteResult(response, result);
     return result;
   }
@@ -175,6 +172,7 @@ class ObjectBody {
   readonly #parts: BodyPart[];
   readonly #isRange: boolean;
   readonly #socket: Socket;
+  readonly #share: EgressShare;
   #presentBytes: number;
   #sender: BodySender | null = null;
   #close: (() => void) | null = null;
@@ -187,6 +185,7 @@ class ObjectBody {
     presentBytes: number,
     isRange: boolean,
     socket: Socket,
+    share: EgressShare,
   ) {
     this.#deps = deps;
     this.#client = client;
@@ -195,6 +194,7 @@ class ObjectBody {
     this.#presentBytes = presentBytes;
     this.#isRange = isRange;
     this.#socket = socket;
+    this.#share = share;
   }
 
   start(): void {
@@ -228,7 +228,7 @@ class ObjectBody {
     const { response, origin, target } = this.#client;
     const reader = this.#deps.fills.reader(this.#object, { origin, target }, range.start, range.end, this.#isRange);
     this.#close = () => reader.close();
-    this.#sender = new BodySender(response, this.#socket, reader, range, this.#deps.budget, {
+    this.#sender = new BodySender(response, this.#socket, reader, range, this.#share, {
       onBytes: (count) => this.#count(count, false),
       onDone: (error) => {
         this.#close?.();
@@ -253,6 +253,6 @@ class ObjectBody {
   #count(bytes: number, isFraming: boolean): void {
     const hit = isFraming ? bytes : Math.min(bytes, this.#presentBytes);
     if (!isFraming) this.#presentBytes -= hit;
-    this.#deps.counters.addBytes(this.#client.origin.canonical, hit, bytes - hit);
+    this.#deps.counters.addBytes(this.#client.origin, hit, bytes - hit);
   }
 }

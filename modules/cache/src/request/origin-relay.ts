@@ -82,7 +82,7 @@ export class OriginRelay {
     out.once('close', () => response.abort());
     response.attach({
       onData: (piece) => {
-        this.#deps.counters.addBytes(origin.canonical, 0, piece.length);
+        this.#deps.counters.addBytes(origin, 0, piece.length);
         if (!out.write(piece)) {
           response.pause();
           out.once('drain', () => response.resume());

@@ -66,7 +66,17 @@ export interface CacheReport {
   /** Bytes fetched from origins. */
   ingressBytes: number;
   totals: { hitBytes: number; missBytes: number; egressBytes: number; hitRatioBytes: number };
-  byOrigin: { host: string; hitBytes: number; missBytes: number }[];
+  /** The busiest origins of the interval. Fields after missBytes are left out by caches that do not know of them. */
+  byOrigin: {
+    host: string;
+    hitBytes: number;
+    missBytes: number;
+    contentClass?: string;
+    hits?: number;
+    misses?: number;
+  }[];
+  /** Volume by content type (connected-cache 1.8): every class with traffic in the interval. */
+  byContentClass?: { contentClass: string; hits: number; misses: number; hitBytes: number; missBytes: number }[];
   drives: {
     path: string;
     sizeBytes: number;
