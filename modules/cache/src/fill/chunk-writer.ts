@@ -3,7 +3,7 @@
 import { writev } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import type { CacheObject } from '../store/cache-object.ts';
-import { CHUNK_BYTES, chunkOf } from '../store/chunk-map.ts';
+import { CHUNK_BYTES, chunkOf, chunkStart } from '../store/chunk-map.ts';
 import { HotBodies } from '../store/hot-bodies.ts';
 
 /** Received but not yet written; above it the origin's connection is paused. */
@@ -86,6 +86,8 @@ export class ChunkWriter {
 
   /** Takes nothing more; what is being written still ends. */
   stop(): void {
+    // A chunk that stays unfinished has no CRC: nobody reads it until it comes again.
+    if (!this.#isStopped && this.#mark % CHUNK_BYTES !== 0) this.#object.chunks.fill(chunkOf(this.#mark), 0);
     this.#isStopped = true;
     this.#queue = [];
     this.#drained?.();
@@ -141,6 +143,7 @@ export class ChunkWriter {
         this.#mark += take;
         from += take;
         if (this.#mark === end) this.#completeChunk(chunk);
+        else this.#object.chunks.fill(chunk, this.#mark - chunkStart(chunk));
         if (take === 0) return;
       }
     }

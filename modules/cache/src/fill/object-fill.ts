@@ -74,14 +74,6 @@ export class ObjectFill implements ObjectWork {
     this.#abandonTimer ??= setTimeout(() => this.#abandon(), ABANDON_AFTER_MS);
   }
 
-  /** Offset up to which bytes from `position` on are in the file through a running transfer; `position` itself when none. */
-  markAt(position: number): number {
-    for (const transfer of this.#transfers) {
-      if (position >= transfer.start && position < transfer.end) return Math.max(position, transfer.mark);
-    }
-    return position;
-  }
-
   #isComing(position: number): boolean {
     for (const transfer of this.#transfers) if (position >= transfer.start && position < transfer.end) return true;
     return false;
@@ -182,7 +174,7 @@ export class ObjectFill implements ObjectWork {
     for (const reader of [...this.#readers]) {
       if (reader.wake === null) continue;
       const { position } = reader;
-      if (!this.#object.chunks.has(chunkOf(position)) && this.markAt(position) <= position) continue;
+      if (this.#object.chunks.filledEnd(position) <= position) continue;
       const { wake } = reader;
       reader.wake = null;
       wake();
@@ -198,6 +190,7 @@ export class ObjectFill implements ObjectWork {
 
   #onFailed(transfer: Transfer, error: Error): void {
     this.#transfers.delete(transfer);
+    transfer.stop();
     const isChange = error instanceof EdgeError && error.code === 'CACHE_ORIGIN_CHANGED';
     const { key } = this.#object;
     if (isChange && !this.#object.isObsolete) {

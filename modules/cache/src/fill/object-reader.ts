@@ -55,8 +55,8 @@ export class ObjectReader implements FillReader {
     for (let i = 0; i < READY_AHEAD_CHUNKS_MAX && reached < this.#last; i += 1) {
       const chunk = chunkOf(reached);
       if (!chunks.has(chunk)) {
-        if (this.#fill === null) break;
-        return Math.min(this.#last, this.#fill.markAt(reached));
+        reached = chunks.filledEnd(reached);
+        break;
       }
       if (!this.#loader.isReady(this.object, chunk)) break;
       reached = chunks.chunkEnd(chunk);

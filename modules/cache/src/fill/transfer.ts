@@ -1,6 +1,7 @@
 // One stretch of an object on its way from the origin into the file: asks, checks that it is the same representation, resumes after a break.
 
 import { type Clock, EdgeError } from '@wayside/kit';
+import type { ClientFields } from '../origin/origin-client.ts';
 import type { OpenResponse, OriginGate } from '../origin/origin-gate.ts';
 import { type Origin, upstreamTarget } from '../origin/origins.ts';
 import { parseContentRange } from '../request/byte-range.ts';
@@ -29,6 +30,8 @@ export interface TransferSource {
   origin: Origin;
   /** Target of the newest request: signed links expire. */
   target: string;
+  /** Fields of the client that selected this representation. */
+  client?: ClientFields | undefined;
 }
 
 export class Transfer {
@@ -67,6 +70,11 @@ export class Transfer {
 
   get end(): number {
     return this.#object.chunks.chunkEnd(this.span.to - 1);
+  }
+
+  /** Nothing more is written; what was not completed is not readable any more. */
+  stop(): void {
+    this.#writer.stop();
   }
 
   /** Ends the transfer; run() rejects with the reason. */
@@ -108,7 +116,7 @@ export class Transfer {
     await this.#writer.drain();
     const { meta } = this.#object;
     const validator = this.#object.rangeValidator;
-    const { origin, target } = this.#source();
+    const { origin, target, client } = this.#source();
     if (!meta.ranged) {
       // The origin answers no ranges: everything again, over the same bytes.
       if (validator === null) throw changed(this.#object, 'there is no validator to go on with');
@@ -123,6 +131,7 @@ export class Transfer {
       method: 'GET',
       target: upstreamTarget(origin, target),
       headers,
+      client,
     });
     if (this.#abort.signal.aborted) {
       response.abort();

@@ -5,14 +5,11 @@ import { crc32 } from 'node:zlib';
 import { EdgeError, type Logger, Semaphore } from '@wayside/kit';
 import type { CacheObject } from './cache-object.ts';
 import { CHUNK_BYTES, chunkStart } from './chunk-map.ts';
+import { isChunkReady, warmUntilSecs } from './chunk-readiness.ts';
 import { HotBodies } from './hot-bodies.ts';
-import { cachedPages } from './page-cache.ts';
 
-/** A chunk that was read or written counts as being in memory this long; then the kernel is asked. */
-const WARM_SECS = 10;
 /** Chunks read at the same time: the thread pool has 4 threads, more only queue there. */
 const LOADS_MAX = 8;
-const PAGE_BYTES = 4096;
 
 export class ChunkLoader {
   readonly #slots = new Semaphore(LOADS_MAX);
@@ -29,24 +26,13 @@ export class ChunkLoader {
     this.#logger = logger;
   }
 
-  /** Whole seconds of a clock that never goes back; chunks are warm until such a second. */
-  nowSecs(): number {
-    return Math.floor(performance.now() / 1000);
-  }
-
   warmUntil(): number {
-    return this.nowSecs() + WARM_SECS;
+    return warmUntilSecs();
   }
 
   /** Checked and in memory: may be sent from the event loop. */
   isReady(object: CacheObject, chunk: number): boolean {
-    if (object.isReady(chunk, this.nowSecs())) return true;
-    if (!object.isVerified(chunk)) return false;
-    const bytes = object.chunks.chunkBytes(chunk);
-    const pages = cachedPages(object.fd, chunkStart(chunk), bytes);
-    if (pages === undefined || pages < Math.ceil(bytes / PAGE_BYTES)) return false;
-    object.setReady(chunk, this.warmUntil());
-    return true;
+    return isChunkReady(object, chunk);
   }
 
   /** Reads and checks a chunk. A bad one is dropped from the map, to be fetched again; rejects when the drive cannot read. */

@@ -20,6 +20,8 @@ export class Drive {
   readonly path: string;
   readonly capBytes: number;
   readonly sieve = new Sieve();
+  /** Threads that may use its objects, the engine included. */
+  stateSlots = 1;
   issue: DriveIssue | null = null;
   issueText = '';
   evictedObjects = 0;
@@ -122,7 +124,7 @@ export class Drive {
     this.#dirty.clear();
     this.#removed.clear();
     for (const object of [...this.live.values()]) {
-      object.isObsolete = true;
+      object.setObsolete();
       this.onEvict(object.key);
       object.work?.cancel(error instanceof Error ? error : new Error('drive failed'));
       if (object.uses === 0) object.closeFile();
@@ -212,7 +214,9 @@ export class Drive {
 
   #isPinned(id: number): boolean {
     const object = this.live.get(id);
-    return this.#removed.has(id) || (object !== undefined && (object.uses > 0 || object.work?.isActive === true));
+    if (object === undefined) return this.#removed.has(id);
+    // Hits are noted with the object itself, where every thread can: one since the hand last passed saves it once more.
+    return object.state.takeVisit() || this.#removed.has(id) || object.uses > 0 || object.work?.isActive === true;
   }
 
   async #evict(id: number, storedBytes: number): Promise<void> {
@@ -231,7 +235,7 @@ export class Drive {
   /** Drops an object: new requests do not find it, its room is free once the file is gone. Readers keep their open file. */
   async remove(object: CacheObject): Promise<void> {
     if (object.isObsolete) return;
-    object.isObsolete = true;
+    object.setObsolete();
     object.hotBody = null;
     this.onEvict(object.key);
     this.live.delete(object.id);
@@ -304,7 +308,7 @@ export class Drive {
 
   stop(): void {
     this.flush();
-    for (const object of this.live.values()) object.closeFile();
+    for (const object of this.live.values()) object.closeFile({ evenInUse: true });
     this.#index?.close();
     this.#index = null;
   }

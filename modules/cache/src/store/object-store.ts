@@ -29,10 +29,14 @@ export class ObjectStore {
   readonly #stop = new AbortController();
   #probeTimer: NodeJS.Timeout | null = null;
 
-  constructor(drives: readonly DriveSettings[], logger: Logger) {
+  /** @param threads threads that use objects, the engine's own included */
+  constructor(drives: readonly DriveSettings[], logger: Logger, threads = 1) {
     this.#logger = logger;
     this.drives = drives.map(({ path, sizeBytes }) => new Drive(path, sizeBytes, logger));
-    for (const drive of this.drives) drive.onEvict = (key) => this.#forget(key, drive);
+    for (const drive of this.drives) {
+      drive.stateSlots = threads;
+      drive.onEvict = (key) => this.#forget(key, drive);
+    }
   }
 
   start(): void {
@@ -137,7 +141,7 @@ export class ObjectStore {
 
   /** Notes a hit for eviction and keeps the memory bounded. */
   touch(object: CacheObject): void {
-    object.drive.sieve.visit(object.id);
+    object.visit();
   }
 
   /** The drive that is least full by share, among those where the object fits. */
@@ -163,6 +167,7 @@ export class ObjectStore {
       if (object.uses > 0 || object.isDirty || object.work?.isActive) continue;
       this.#byKey.delete(key);
       object.drive.live.delete(object.id);
+      if (object.state.takeVisit()) object.drive.sieve.visit(object.id);
       this.hotBodies.drop(object);
       object.closeFile();
     }
