@@ -9,6 +9,8 @@ import type { OriginSettings } from './origin/origins.ts';
 /** connected-cache 1.20: smallest STORAGE_N_SIZE_GB. */
 const STORAGE_GB_MIN = 10;
 const GB = 1e9;
+const PORT_MAX = 65_535;
+const ARGUMENTS = '--listen, --operations, --origin or --drive';
 
 export interface CacheConfig {
   listen: { host: string | undefined; port: number };
@@ -18,6 +20,8 @@ export interface CacheConfig {
   origin: string | null;
   upstreamHost: string | null;
   upstreamProxy: string | null;
+  dnsServers: string[];
+  originTransfersMax: number;
   isSummaryPublic: boolean;
   isSummaryAccessUnrestricted: boolean;
   customerKey: Secret;
@@ -68,6 +72,10 @@ export function readConfig(env: Environment, args: readonly string[] = []): Cach
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     problems.push(...error.problems);
+  }
+  for (const name of ['listen', 'operationsListen'] as const) {
+    const port = loaded === undefined ? 0 : addressOf(loaded[name]).port;
+    if (port > PORT_MAX) problems.push({ path: name, message: `has port ${port}, wanted at most ${PORT_MAX}` });
   }
   if (loaded === undefined || problems.length > 0) throw new ConfigError(problems);
   return {
@@ -159,16 +167,24 @@ function toOriginSettings({ id, host: text, canonical, url }: CustomOriginFile):
   };
 }
 
+/** `--name value` and `--name=value`. What follows another option's name is no value: the name before it lacks one. */
 function argumentsOf(args: readonly string[], problems: ConfigProblem[]): Partial<ConfigFile> {
   const found: Partial<ConfigFile> = {};
-  for (let i = 0; i < args.length; i += 2) {
-    const [name = '', value] = [args[i], args[i + 1]];
+  for (let i = 0; i < args.length; i += 1) {
+    const [, name = '', inline] = /^([^=]*)(?:=(.*))?$/s.exec(args[i] as string) ?? [];
+    if (!name.startsWith('--')) {
+      problems.push({ path: name, message: `is no option, wanted ${ARGUMENTS}` });
+      continue;
+    }
+    const next = args[i + 1]?.startsWith('--') ? undefined : args[i + 1];
+    if (inline === undefined && next !== undefined) i += 1;
+    const value = inline ?? next;
     if (value === undefined) problems.push({ path: name, message: 'has no value' });
     else if (name === '--listen') found.listen = value;
     else if (name === '--operations') found.operationsListen = value;
     else if (name === '--origin') found.origin = value;
     else if (name === '--drive') found.drives = [...(found.drives ?? []), ...parseDriveList(name, value, problems)];
-    else problems.push({ path: name, message: 'is unknown, wanted --listen, --operations, --origin or --drive' });
+    else problems.push({ path: name, message: `is unknown, wanted ${ARGUMENTS}` });
   }
   return found;
 }

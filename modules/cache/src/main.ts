@@ -10,13 +10,14 @@ await runMain(async () => {
   const logger = createLogger({ module: env.IOTEDGE_MODULEID ?? 'MCC', level: config.logLevel });
   const version = env.WAYSIDE_VERSION ?? '0.0.0';
   const node = await startCacheNode({ config, logger, version });
+  // Before the line below: who reads it may end the process at once.
+  onShutdown(() => node.stop(), { logger });
   logger.info('Cache serves', {
     version,
     content: `${node.content.address}:${node.content.port}`,
     operations: `${node.operations.address}:${node.operations.port}`,
     drives: config.drives.map((drive) => drive.path).join(', '),
   });
-  onShutdown(() => node.stop(), { logger });
   if (env.IOTEDGE_WORKLOADURI === undefined) return;
   // Loaded only where there is a hub: the SDK takes longer to load than the cache to start.
   const { HubLink } = await import('./operate/hub-link.ts');
