@@ -4,8 +4,8 @@
 import { readSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { ObjectReader } from '../fill/object-reader.ts';
 import { native } from '../store/native.ts';
+import type { BodyReader } from './body-reader.ts';
 import type { EgressShare } from './egress-budget.ts';
 
 /** One client's share of a turn of the event loop. */
@@ -34,7 +34,7 @@ function descriptorOf(socket: Socket): number {
 export class BodySender {
   readonly #response: ServerResponse;
   readonly #socket: Socket;
-  readonly #reader: ObjectReader;
+  readonly #reader: BodyReader;
   readonly #budget: EgressShare;
   readonly #events: SenderEvents;
   readonly #last: number;
@@ -49,7 +49,7 @@ export class BodySender {
   constructor(
     response: ServerResponse,
     socket: Socket,
-    reader: ObjectReader,
+    reader: BodyReader,
     range: { start: number; end: number },
     budget: EgressShare,
     events: SenderEvents,
@@ -110,7 +110,7 @@ export class BodySender {
     if (native === undefined || fd < 0 || this.#socket.writableLength > 0) return 0;
     let done = 0;
     while (done < bytes) {
-      const sent = native.sendfile(fd, this.#reader.object.fd, this.#position, bytes - done);
+      const sent = native.sendfile(fd, this.#reader.fd, this.#position, bytes - done);
       if (sent <= 0) break;
       done += sent;
       this.#position += sent;
@@ -131,7 +131,7 @@ export class BodySender {
     const piece = Buffer.allocUnsafeSlow(allowed);
     let got = 0;
     try {
-      got = readSync(this.#reader.object.fd, piece, 0, allowed, this.#position);
+      got = readSync(this.#reader.fd, piece, 0, allowed, this.#position);
     } catch (error) {
       this.#finish(error as Error);
       return;

@@ -1,5 +1,6 @@
 // One client's way through an object's bytes: from the file where they are there and checked, behind a transfer's mark where they are coming.
 
+import type { BodyReader } from '../deliver/body-reader.ts';
 import type { CacheObject } from '../store/cache-object.ts';
 import type { ChunkLoader } from '../store/chunk-loader.ts';
 import { chunkOf } from '../store/chunk-map.ts';
@@ -8,8 +9,9 @@ import type { FillReader, ObjectFill } from './object-fill.ts';
 /** Chunks looked at ahead of one send. */
 const READY_AHEAD_CHUNKS_MAX = 4;
 
-export class ObjectReader implements FillReader {
+export class ObjectReader implements FillReader, BodyReader {
   readonly object: CacheObject;
+  readonly fd: number;
   position: number;
   end: number;
   wake: ((error?: Error) => void) | null = null;
@@ -32,6 +34,7 @@ export class ObjectReader implements FillReader {
     this.#loader = loader;
     this.#fillOf = fillOf;
     object.retain();
+    this.fd = object.fd;
     if (
       !object.chunks.isComplete &&
       object.chunks.firstMissing(chunkOf(start), chunkOf(Math.max(start, end - 1)) + 1) >= 0

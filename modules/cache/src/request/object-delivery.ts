@@ -3,12 +3,12 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { describeError, type Logger } from '@wayside/kit';
+import type { BodyReader } from '../deliver/body-reader.ts';
 import { BodySender } from '../deliver/body-sender.ts';
 import type { EgressBudget, EgressShare } from '../deliver/egress-budget.ts';
-import type { Fills } from '../fill/fills.ts';
+import type { TransferSource } from '../fill/transfer.ts';
 import type { TrafficCounters } from '../operate/traffic-counters.ts';
-import type { CacheObject } from '../store/cache-object.ts';
-import type { ObjectStore } from '../store/object-store.ts';
+import type { ObjectView } from '../store/object-view.ts';
 import { type AccessLog, noteResult } from './access-log.ts';
 import { type ByteRange, contentRange, resolveRanges } from './byte-range.ts';
 import type { ClientRequest } from './client-request.ts';
@@ -16,9 +16,18 @@ import { planMultipart } from './multipart.ts';
 import { isNotModified, rangeCounts } from './precondition.ts';
 import { type CacheResult, notModifiedHead, objectHead } from './response-head.ts';
 
+/** Where the bytes come from: the engine's own fills, or messages to the engine. */
+export interface BodySource {
+  /**
+   * A reader of [start, end) of an object whose file is open; throws when it is not any more.
+   * @param source whom to ask for what is missing
+   * @param isRange the client asked for a part, so a sequence may be noticed
+   */
+  reader(object: ObjectView, source: TransferSource, start: number, end: number, isRange: boolean): BodyReader;
+}
+
 export interface ObjectDeliveryDeps {
-  store: ObjectStore;
-  fills: Fills;
+  fills: BodySource;
   counters: TrafficCounters;
   budget: EgressBudget;
   accessLog: AccessLog;
@@ -40,10 +49,10 @@ export class ObjectDelivery {
   }
 
   /** @param result null: HIT, PARTIAL or MISS by what is there */
-  deliver(client: ClientRequest, object: CacheObject, result: CacheResult | null): void {
+  deliver(client: ClientRequest, object: ObjectView, result: CacheResult | null): void {
     const { request, response, ranges: specs } = client;
     const { headers } = request;
-    this.#deps.store.touch(object);
+    object.visit();
     const condition = { ifNoneMatch: headers['if-none-match'], ifModifiedSince: headers['if-modified-since'] };
     if (isNotModified(condition, object.validators)) {
       response.writeHead(304, notModifiedHead(this.#headOf(client, object, this.#count(client, result ?? 'HIT'))));
@@ -98,7 +107,7 @@ export class ObjectDelivery {
 
   #deliverParts(
     client: ClientRequest,
-    object: CacheObject,
+    object: ObjectView,
     ranges: ByteRange[],
     found: CacheResult,
     present: number,
@@ -127,7 +136,7 @@ export class ObjectDelivery {
   /** With pipelined requests the socket belongs to the former response until that is done. */
   #sendBody(
     client: ClientRequest,
-    object: CacheObject,
+    object: ObjectView,
     parts: BodyPart[],
     presentBytes: number,
     isRange: boolean,
@@ -159,7 +168,7 @@ export class ObjectDelivery {
     return result;
   }
 
-  #headOf(client: ClientRequest, object: CacheObject, result: CacheResult) {
+  #headOf(client: ClientRequest, object: ObjectView, result: CacheResult) {
     return { object, ttlSecs: client.origin.ttlSecs, result, nowMs: this.#deps.now() };
   }
 }
@@ -168,7 +177,7 @@ export class ObjectDelivery {
 class ObjectBody {
   readonly #deps: ObjectDeliveryDeps;
   readonly #client: ClientRequest;
-  readonly #object: CacheObject;
+  readonly #object: ObjectView;
   readonly #parts: BodyPart[];
   readonly #isRange: boolean;
   readonly #socket: Socket;
@@ -180,7 +189,7 @@ class ObjectBody {
   constructor(
     deps: ObjectDeliveryDeps,
     client: ClientRequest,
-    object: CacheObject,
+    object: ObjectView,
     parts: BodyPart[],
     presentBytes: number,
     isRange: boolean,

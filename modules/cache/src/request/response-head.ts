@@ -1,7 +1,7 @@
 // Heads of responses: stored headers in canonical case, always a Content-Length, and how the cache came to its bytes.
 
 import { currentAgeSecs } from '../freshness/freshness.ts';
-import type { CacheObject } from '../store/cache-object.ts';
+import type { ObjectView } from '../store/object-view.ts';
 import { type ByteRange, contentRange } from './byte-range.ts';
 import { canonicalCase } from './header-case.ts';
 
@@ -14,7 +14,7 @@ const VIA = '1.1 wayside';
 const OWN = new Set(['age', 'via', 'content-length', 'content-range', 'accept-ranges', 'x-cache']);
 
 /** Flat list for writeHead, without the parts that differ between responses. */
-function storedHeaders(object: CacheObject): string[] {
+function storedHeaders(object: ObjectView): string[] {
   if (object.preparedHeaders === null) {
     const list = ['Accept-Ranges', 'bytes'];
     for (const [name, value] of Object.entries(object.meta.headers)) {
@@ -27,7 +27,7 @@ function storedHeaders(object: CacheObject): string[] {
 }
 
 export interface ObjectHead {
-  object: CacheObject;
+  object: ObjectView;
   ttlSecs: number | undefined;
   result: CacheResult;
   nowMs: number;
@@ -54,7 +54,7 @@ export function notModifiedHead({ object, ttlSecs, result, nowMs }: ObjectHead):
   return head;
 }
 
-function ageOf(object: CacheObject, ttlSecs: number | undefined, nowMs: number): string {
+function ageOf(object: ObjectView, ttlSecs: number | undefined, nowMs: number): string {
   return String(Math.floor(currentAgeSecs(object.freshness(ttlSecs), nowMs)));
 }
 
