@@ -8,14 +8,15 @@ import type { Fills } from '../fill/fills.ts';
 import type { Opening, Openings } from '../fill/openings.ts';
 import { isFresh, mayServeWhileRevalidating } from '../freshness/freshness.ts';
 import type { TrafficCounters } from '../operate/traffic-counters.ts';
-import { cacheKey, type Origin, type OriginTable } from '../origin/origins.ts';
+import type { Origin, OriginTable } from '../origin/origins.ts';
 import type { CacheObject } from '../store/cache-object.ts';
 import { keptHeaders } from '../store/object-meta.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import type { AccessLog } from './access-log.ts';
+import { Admissions, type Refusal } from './admission.ts';
 import { lastRangeHeader, parseRange, type RangeSpec, resolveRanges } from './byte-range.ts';
 import type { ClientRequest } from './client-request.ts';
-import { parseContentRequest, TARGET_BYTES_MAX } from './content-request.ts';
+import { TARGET_BYTES_MAX } from './content-request.ts';
 import { statusForClient, statusOfError } from './failure-status.ts';
 import { ObjectDelivery } from './object-delivery.ts';
 import type { OriginRelay } from './origin-relay.ts';
@@ -45,11 +46,13 @@ export interface ContentHandlerDeps {
 export class ContentHandler {
   readonly #deps: ContentHandlerDeps;
   readonly #delivery: ObjectDelivery;
+  readonly #admissions: Admissions;
   isDraining = false;
 
   constructor(deps: ContentHandlerDeps) {
     this.#deps = deps;
     this.#delivery = new ObjectDelivery(deps);
+    this.#admissions = new Admissions(deps.origins);
   }
 
   readonly handle = (request: IncomingMessage, response: ServerResponse): void => {
@@ -71,7 +74,7 @@ export class ContentHandler {
   };
 
   #admit(request: IncomingMessage, response: ServerResponse): void {
-    const { counters, origins } = this.#deps;
+    const { counters } = this.#deps;
     if (this.isDraining) {
       this.#refuse(response, 503, ['Connection', 'close']);
       return;
@@ -89,16 +92,9 @@ export class ContentHandler {
       this.#refuse(response, 414);
       return;
     }
-    const wanted = parseContentRequest(url, request.headers.host);
-    if (wanted === undefined) {
-      this.#refuse(response, 400);
-      return;
-    }
-    const origin = origins.resolve(wanted.host);
-    if (origin === undefined) {
-      counters.refused += 1;
-      this.#deps.logger.debug('Host refused', { code: 'CACHE_ORIGIN_REFUSED', host: wanted.host });
-      this.#refuse(response, 403);
+    const admitted = this.#admissions.admit(url, request.headers.host);
+    if ('refused' in admitted) {
+      this.#refuseAdmission(response, admitted);
       return;
     }
     if (request.headers.via?.includes(this.#deps.loopMark)) {
@@ -106,8 +102,18 @@ export class ContentHandler {
       return;
     }
     const ranges = parseRange(lastRangeHeader(request.rawHeaders));
-    const { target } = wanted;
-    this.#serve({ request, response, origin, key: cacheKey(origin, target), target, ranges });
+    const { origin, key, target } = admitted;
+    this.#serve({ request, response, origin, key, target, ranges });
+  }
+
+  #refuseAdmission(response: ServerResponse, refusal: Refusal): void {
+    if (refusal.refused === 'target') {
+      this.#refuse(response, 400);
+      return;
+    }
+    this.#deps.counters.refused += 1;
+    this.#deps.logger.debug('Host refused', { code: 'CACHE_ORIGIN_REFUSED', host: refusal.host });
+    this.#refuse(response, 403);
   }
 
   #serve(client: ClientRequest): void {
