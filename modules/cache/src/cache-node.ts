@@ -73,13 +73,20 @@ export async function startCacheNode({
     proxy: config.upstreamProxy,
     via: `1.1 ${loopMark}`,
     userAgent: `wayside-cache/${version}`,
+    dnsServers: config.dnsServers,
     ...(lookup === undefined ? {} : { lookup }),
   });
-  const gate = new OriginGate(client);
   const origins = new OriginTable({
     custom: config.customOrigins,
     parent: config.upstreamHost,
     fallback: config.origin,
+    transfersMax: config.originTransfersMax,
+  });
+  const gate = new OriginGate({
+    client,
+    resolve: (host) => origins.resolve(host),
+    logger,
+    nowMs: () => performance.now(),
   });
   const fills = new Fills({ gate, clock: systemClock, loader, hotBodies: store.hotBodies, store, logger });
   const openings = new Openings({ gate, store, fills, logger, now: Date.now });

@@ -30,8 +30,14 @@ export const ERRORS = {
     action: 'Nothing: the client asks again and gets the new version.',
   },
   CACHE_ORIGIN_BUSY: {
-    meaning: 'More transfers from one origin are asked for than ORIGIN_TRANSFERS_MAX.',
-    action: 'Nothing when it is rare; clients take the CDN. Otherwise add a node or a parent cache.',
+    meaning: 'More transfers from one origin are asked for than its limit (`transfersMax`, 512 unless set).',
+    action: 'Nothing when it is rare; clients take the CDN. Otherwise raise the limit, add a node or a parent cache.',
+  },
+  CACHE_ORIGIN_OUT: {
+    meaning:
+      'The origin failed several times in a row, so it is left alone for 1 to 30 s; stale content is served meanwhile, everything else gets 5xx at once.',
+    action:
+      'Look at the messages before (CACHE_ORIGIN_UNREACHABLE, CACHE_ORIGIN_TIMEOUT); it is tried again by itself.',
   },
   CACHE_DRIVE_FAILED: {
     meaning:

@@ -3,7 +3,7 @@
 import { describeError, EdgeError, type Logger } from '@wayside/kit';
 import { isStorable, mayServeOnError } from '../freshness/freshness.ts';
 import type { OpenResponse, OriginGate } from '../origin/origin-gate.ts';
-import { type Origin, upstreamTarget } from '../origin/origins.ts';
+import type { Origin } from '../origin/origins.ts';
 import { spool } from '../origin/spool.ts';
 import { parseContentRange, type RangeSpec } from '../request/byte-range.ts';
 import type { CacheObject } from '../store/cache-object.ts';
@@ -85,8 +85,7 @@ export class Openings {
       if (etag !== null) headers.push('If-None-Match', etag);
       else if (lastModified !== null) headers.push('If-Modified-Since', lastModified);
     }
-    const target = upstreamTarget(origin, request.target);
-    const response = await this.#deps.gate.open({ origin, method: 'GET', target, headers });
+    const response = await this.#deps.gate.open({ origin, method: 'GET', target: request.target, headers });
     try {
       return await this.#take(request, response, range);
     } catch (error) {

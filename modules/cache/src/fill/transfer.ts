@@ -3,7 +3,7 @@
 import { type Clock, EdgeError } from '@wayside/kit';
 import type { ClientFields } from '../origin/origin-client.ts';
 import type { OpenResponse, OriginGate } from '../origin/origin-gate.ts';
-import { type Origin, upstreamTarget } from '../origin/origins.ts';
+import type { Origin } from '../origin/origins.ts';
 import { parseContentRange } from '../request/byte-range.ts';
 import type { CacheObject } from '../store/cache-object.ts';
 import type { ChunkLoader } from '../store/chunk-loader.ts';
@@ -129,7 +129,7 @@ export class Transfer {
     const response = await this.#deps.gate.open({
       origin,
       method: 'GET',
-      target: upstreamTarget(origin, target),
+      target,
       headers,
       client,
     });

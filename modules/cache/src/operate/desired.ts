@@ -2,7 +2,7 @@
 
 import type { ConfigProblem } from '@wayside/kit';
 import { isHostPattern } from '../origin/host-pattern.ts';
-import type { OriginSettings } from '../origin/origins.ts';
+import { ORIGIN_TRANSFERS_MAX, type OriginSettings } from '../origin/origins.ts';
 
 export interface DesiredSettings {
   origins: OriginSettings[];
@@ -48,12 +48,20 @@ function parseOrigin(id: string, value: unknown, problems: ConfigProblem[]): Ori
     problems.push(wrong(at, value, 'an object'));
     return undefined;
   }
-  const { hosts, url = null, ttlSecs = null, ignoreQuery = null, maskOrigin4xx = null, ...rest } = value;
+  const {
+    hosts,
+    url = null,
+    ttlSecs = null,
+    ignoreQuery = null,
+    maskOrigin4xx = null,
+    transfersMax = null,
+    ...rest
+  } = value;
   const before = problems.length;
   for (const name of Object.keys(rest)) {
     problems.push({
       path: `${at}.${name}`,
-      message: 'is unknown, wanted hosts, url, ttlSecs, ignoreQuery or maskOrigin4xx',
+      message: 'is unknown, wanted hosts, url, ttlSecs, ignoreQuery, maskOrigin4xx or transfersMax',
     });
   }
   const names = typeof hosts === 'string' ? listOf(hosts).map((host) => host.toLowerCase().replace(/\.$/, '')) : [];
@@ -69,6 +77,8 @@ function parseOrigin(id: string, value: unknown, problems: ConfigProblem[]): Ori
     problems.push(wrong(`${at}.ignoreQuery`, ignoreQuery, 'parameter names separated by commas'));
   if (maskOrigin4xx !== null && typeof maskOrigin4xx !== 'boolean')
     problems.push(wrong(`${at}.maskOrigin4xx`, maskOrigin4xx, 'true or false'));
+  if (transfersMax !== null && !isTransferLimit(transfersMax))
+    problems.push(wrong(`${at}.transfersMax`, transfersMax, `a whole number from 1 to ${ORIGIN_TRANSFERS_MAX}`));
   if (problems.length > before) return undefined;
   return {
     id,
@@ -77,7 +87,12 @@ function parseOrigin(id: string, value: unknown, problems: ConfigProblem[]): Ori
     ttlSecs: (ttlSecs as number | null) ?? undefined,
     ignoreQuery: ignoreQuery === null ? undefined : listOf(ignoreQuery as string),
     maskOrigin4xx: (maskOrigin4xx as boolean | null) ?? undefined,
+    transfersMax: (transfersMax as number | null) ?? undefined,
   };
+}
+
+function isTransferLimit(value: unknown): boolean {
+  return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= ORIGIN_TRANSFERS_MAX;
 }
 
 function isOriginUrl(value: unknown): boolean {

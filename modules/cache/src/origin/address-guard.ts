@@ -1,6 +1,6 @@
 // Which addresses the cache may connect to when only a host name was configured: public unicast, nothing else.
 
-import { type LookupAddress, lookup as systemLookup } from 'node:dns';
+import type { LookupAddress } from 'node:dns';
 import { BlockList, isIPv4, type LookupFunction } from 'node:net';
 import { EdgeError } from '@wayside/kit';
 
@@ -44,35 +44,39 @@ export function isPublicAddress(address: string): boolean {
   return globalIpv6.check(address, 'ipv6') && !refused.check(address, 'ipv6');
 }
 
-export type ResolveHost = (
-  host: string,
-  done: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
-) => void;
+/** Every address of a name; rejects with the error of the look-up. */
+export type ResolveHost = (host: string) => Promise<LookupAddress[]>;
 
-const resolveBySystem: ResolveHost = (host, done) => systemLookup(host, { all: true, order: 'verbatim' }, done);
+/** A `lookup` for net.connect by a resolver of ours; whatever address it finds. */
+export function openLookup(resolve: ResolveHost): LookupFunction {
+  return lookupOf(resolve, () => true);
+}
 
 /**
  * A `lookup` for net.connect that hands out public addresses only, so what is checked is what is connected to.
  * Fails with CACHE_ORIGIN_ADDRESS_REFUSED when none is left.
  */
-export function guardedLookup(resolve: ResolveHost = resolveBySystem): LookupFunction {
+export function guardedLookup(resolve: ResolveHost): LookupFunction {
+  return lookupOf(resolve, isPublicAddress);
+}
+
+function lookupOf(resolve: ResolveHost, isAllowed: (address: string) => boolean): LookupFunction {
   return (host, options, done) => {
-    resolve(host, (error, addresses) => {
-      if (error) {
-        done(error, []);
-        return;
-      }
-      const family = options.family === 4 || options.family === 6 ? options.family : 0;
-      const allowed = addresses.filter((a) => isPublicAddress(a.address) && (family === 0 || a.family === family));
-      const [first] = allowed;
-      if (first === undefined) {
-        const text = `Cannot fetch from "${host}": it resolves to ${addresses.map((a) => a.address).join(', ') || 'nothing'}, wanted a public address`;
-        done(new EdgeError('CACHE_ORIGIN_ADDRESS_REFUSED', text, { source: 'upstream' }), []);
-      } else if (options.all) {
-        done(null, allowed);
-      } else {
-        done(null, first.address, first.family);
-      }
-    });
+    resolve(host).then(
+      (addresses) => {
+        const family = options.family === 4 || options.family === 6 ? options.family : 0;
+        const allowed = addresses.filter((a) => isAllowed(a.address) && (family === 0 || a.family === family));
+        const [first] = allowed;
+        if (first === undefined) {
+          const text = `Cannot fetch from "${host}": it resolves to ${addresses.map((a) => a.address).join(', ') || 'nothing'}, wanted a public address`;
+          done(new EdgeError('CACHE_ORIGIN_ADDRESS_REFUSED', text, { source: 'upstream' }), []);
+        } else if (options.all) {
+          done(null, allowed);
+        } else {
+          done(null, first.address, first.family);
+        }
+      },
+      (error: NodeJS.ErrnoException) => done(error, []),
+    );
   };
 }

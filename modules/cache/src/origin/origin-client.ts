@@ -4,7 +4,9 @@
 import type { LookupFunction } from 'node:net';
 import { EdgeError } from '@wayside/kit';
 import { Agent, buildConnector, type Dispatcher, ProxyAgent } from 'undici';
-import { guardedLookup } from './address-guard.ts';
+import { guardedLookup, openLookup } from './address-guard.ts';
+import { dnsServer, systemNames } from './dns-server.ts';
+import { type AskServer, NameResolver } from './name-resolver.ts';
 import type { Origin } from './origins.ts';
 
 /** connect() to an origin, all its addresses together. */
@@ -56,6 +58,9 @@ export interface OriginClientOptions {
   /** Sent as Via, so that a loop of caches is seen. */
   via: string;
   userAgent: string;
+  /** DNS servers for the names of public origins, `IP[:port]` in order of preference; none = the system's. */
+  dnsServers?: readonly string[];
+  /** Replaces resolver and guard. */
   lookup?: LookupFunction;
 }
 
@@ -80,12 +85,17 @@ export class OriginClient {
       this.#guarded = proxy;
       this.#trusted = proxy;
     } else {
-      const lookup = options.lookup ?? guardedLookup();
+      const { dnsServers = [] } = options;
+      const system = resolverOf([systemNames]);
+      // What the operator wrote as a url or parent may have a name that only the hosts file or the container's DNS knows.
+      const named = dnsServers.length === 0 ? system : resolverOf(dnsServers.map(dnsServer));
+      const lookup = options.lookup ?? guardedLookup((host) => named.resolve(host));
+      const trusted = { ...connect, lookup: openLookup((host) => system.resolve(host)) };
       this.#guarded = new Agent({
         ...common,
         connect: buildConnector({ ...connect, lookup } as buildConnector.BuildOptions),
       });
-      this.#trusted = new Agent({ ...common, connect: buildConnector(connect) });
+      this.#trusted = new Agent({ ...common, connect: buildConnector(trusted as buildConnector.BuildOptions) });
     }
   }
 
@@ -104,6 +114,10 @@ export class OriginClient {
   async close(): Promise<void> {
     await Promise.all([this.#guarded.destroy(), this.#trusted.destroy()]);
   }
+}
+
+function resolverOf(servers: readonly AskServer[]): NameResolver {
+  return new NameResolver({ servers, nowMs: () => performance.now() });
 }
 
 /** One request as undici sees it. */

@@ -1,172 +1,197 @@
-// One way to an origin: a limit on transfers, one retry for a connection that was already dead, a paused response to decide on, a count of bytes.
+// The way to the origins: a limit and a breaker for each, one retry for a connection that was already dead, the parent first and past it
+// when it is out, redirects as far as the allow list goes. Knows nothing of objects.
 
-import { EdgeError } from '@wayside/kit';
-import type { OriginClient, OriginHead, OriginRequest, ResponseSink, TransferControl } from './origin-client.ts';
+import { EdgeError, type Logger } from '@wayside/kit';
+import { admit, type BreakerState, CLOSED, outcomeOfStatus, settle } from './circuit-breaker.ts';
+import { GatedResponse, type OpenResponse } from './gated-response.ts';
+import type { OriginClient, OriginRequest } from './origin-client.ts';
+import { type Origin, upstreamTarget } from './origins.ts';
+import { REDIRECTS_MAX, redirectStep } from './redirect.ts';
 
-/** Transfers from one origin at a time. More are refused at once with 503: a queue would cost clients 20 s (connected-cache R3). */
-export const ORIGIN_TRANSFERS_MAX = 512;
+export type { BodyReceiver, OpenResponse } from './gated-response.ts';
+
 /** Reasons that mean a kept connection had been closed by the other side. */
 const DEAD_CONNECTION = ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'];
+/** Origins remembered; those at rest are forgotten first. */
+const LINES_MAX = 10_000;
 
-export interface BodyReceiver {
-  onData(piece: Buffer): void;
-  onEnd(): void;
-  onError(error: EdgeError): void;
+/** What is known of the way to one origin. */
+interface OriginLine {
+  running: number;
+  breaker: BreakerState;
 }
 
-/** A response whose head is there and whose body waits until somebody takes it. */
-export interface OpenResponse {
-  head: OriginHead;
-  requestAtMs: number;
-  responseAtMs: number;
-  /** Starts the body; once. */
-  attach(receiver: BodyReceiver): void;
-  pause(): void;
-  resume(): void;
-  abort(): void;
+export interface OriginGateDeps {
+  client: Pick<OriginClient, 'start'>;
+  /** The allow list, for redirects. */
+  resolve: (host: string) => Origin | undefined;
+  logger: Logger;
+  nowMs: () => number;
 }
 
 export class OriginGate {
-  readonly #client: OriginClient;
-  readonly #running = new Map<string, number>();
+  readonly #deps: OriginGateDeps;
+  readonly #lines = new Map<string, OriginLine>();
   /** Body bytes received from origins. */
   ingressBytes = 0;
   requests = 0;
   failures = 0;
+  /** Requests that a breaker or a full line refused. */
+  refusals = 0;
+  /** Requests that went past a parent that is out. */
+  detours = 0;
+  redirects = 0;
 
-  constructor(client: OriginClient) {
-    this.#client = client;
+  constructor(deps: OriginGateDeps) {
+    this.#deps = deps;
   }
 
   get transfers(): number {
     let sum = 0;
-    for (const count of this.#running.values()) sum += count;
+    for (const { running } of this.#lines.values()) sum += running;
     return sum;
   }
 
-  /** Resolves with the head. Rejects with CACHE_ORIGIN_* when there is none. */
+  /** Origins that are left alone at the moment. */
+  get origins(): { total: number; out: number } {
+    let out = 0;
+    for (const { breaker } of this.#lines.values()) if (breaker.kind !== 'closed') out += 1;
+    return { total: this.#lines.size, out };
+  }
+
+  /**
+   * Resolves with the head of the final response. Rejects with CACHE_ORIGIN_* when there is none.
+   * @param request target as the origin itself is to see it; what a parent needs besides is added here
+   */
   async open(request: OriginRequest): Promise<OpenResponse> {
-    const { base } = request.origin;
-    const running = this.#running.get(base) ?? 0;
-    if (running >= ORIGIN_TRANSFERS_MAX) {
-      throw new EdgeError(
-        'CACHE_ORIGIN_BUSY',
-        `Cannot fetch from "${request.origin.host}": ${running} transfers run, wanted fewer than ${ORIGIN_TRANSFERS_MAX}`,
-        { source: 'internal', retry: 'backoff' },
-      );
+    let step = { origin: request.origin, target: request.target };
+    for (let hops = 0; ; hops += 1) {
+      const response = await this.#openByRoute({ ...request, ...step });
+      // A plain reverse proxy hands redirects on: they are part of what its origin says.
+      const next =
+        hops < REDIRECTS_MAX && step.origin.id !== 'default' && isSafe(request.method)
+          ? redirectStep(response.head.status, response.head.headers.location, step, this.#deps.resolve)
+          : undefined;
+      if (next === undefined) return response;
+      response.abort();
+      this.redirects += 1;
+      step = next;
     }
-    this.#running.set(base, running + 1);
-    const release = () => {
-      const left = (this.#running.get(base) ?? 1) - 1;
-      if (left === 0) this.#running.delete(base);
-      else this.#running.set(base, left);
-    };
+  }
+
+  /** By the parent when there is one; past it when it does not answer or says that it cannot. */
+  async #openByRoute(request: OriginRequest): Promise<OpenResponse> {
+    const { origin, target } = request;
+    const { direct } = origin;
+    if (direct === null) return this.#openLine(request);
+    // A request that changes something or has a body goes one way only: the parent may have passed it on before it failed.
+    if (!isSafe(request.method)) return this.#openLine({ ...request, target: upstreamTarget(origin, target) });
+    let reason: string;
     try {
-      return await this.#openOnce(request, release).catch((error: EdgeError) => {
-        if (!DEAD_CONNECTION.includes(String(error.details?.reason ?? ''))) throw error;
-        return this.#openOnce(request, release);
+      const response = await this.#openLine({ ...request, target: upstreamTarget(origin, target) });
+      if (!isParentFault(response.head.status)) return response;
+      reason = `it answered ${response.head.status}`;
+      response.abort();
+    } catch (error) {
+      reason = (error as Error).message;
+    }
+    this.detours += 1;
+    this.#deps.logger.debug('The parent is passed by', { parent: origin.base, host: origin.host, reason });
+    return this.#openLine({ ...request, origin: direct });
+  }
+
+  async #openLine(request: OriginRequest): Promise<OpenResponse> {
+    const { origin } = request;
+    const line = this.#lineOf(origin.base);
+    this.#admit(line, origin);
+    line.running += 1;
+    try {
+      const response = await this.#openOnce(request, line).catch((error: EdgeError) => {
+        const isDead = DEAD_CONNECTION.includes(String(error.details?.reason ?? ''));
+        // Sent twice only where that changes nothing at the origin (RFC 9110 9.2.2).
+        if (!isDead || !isSafe(request.method)) throw error;
+        return this.#openOnce(request, line);
       });
+      this.#settle(line, origin, outcomeOfStatus(response.head.status));
+      return response;
     } catch (error) {
       this.failures += 1;
-      release();
+      line.running -= 1;
+      // A refused address is our own rule and costs nobody time.
+      const isOurs = error instanceof EdgeError && error.code === 'CACHE_ORIGIN_ADDRESS_REFUSED';
+      this.#settle(line, origin, isOurs ? 'answer' : 'none');
       throw error;
     }
   }
 
-  #openOnce(request: OriginRequest, release: () => void): Promise<OpenResponse> {
+  #lineOf(base: string): OriginLine {
+    let line = this.#lines.get(base);
+    if (line === undefined) {
+      if (this.#lines.size >= LINES_MAX) this.#forgetIdle();
+      line = { running: 0, breaker: CLOSED };
+      this.#lines.set(base, line);
+    }
+    return line;
+  }
+
+  #forgetIdle(): void {
+    for (const [base, { running, breaker }] of this.#lines) {
+      if (running === 0 && breaker.kind === 'closed') this.#lines.delete(base);
+    }
+  }
+
+  /** Throws when the origin is full or left alone: at once, because a queue would cost clients 20 s (connected-cache R3). */
+  #admit(line: OriginLine, { host, base, transfersMax }: Origin): void {
+    if (line.running >= transfersMax) {
+      this.refusals += 1;
+      throw new EdgeError(
+        'CACHE_ORIGIN_BUSY',
+        `Cannot fetch from "${host}": ${line.running} transfers run, wanted fewer than ${transfersMax}`,
+        { source: 'internal', retry: 'backoff', details: { host, running: line.running, transfersMax } },
+      );
+    }
+    const breaker = admit(line.breaker, this.#deps.nowMs());
+    if (breaker === undefined) {
+      this.refusals += 1;
+      throw new EdgeError('CACHE_ORIGIN_OUT', `Cannot fetch from "${host}": ${base} failed several times in a row`, {
+        source: 'upstream',
+        retry: 'backoff',
+        details: { host },
+      });
+    }
+    line.breaker = breaker;
+  }
+
+  #settle(line: OriginLine, { host, base }: Origin, outcome: Parameters<typeof settle>[1]): void {
+    const before = line.breaker.kind;
+    line.breaker = settle(line.breaker, outcome, this.#deps.nowMs());
+    const { kind } = line.breaker;
+    if (kind === 'open' && before === 'closed')
+      this.#deps.logger.warn('Origin is out, it is left alone', { code: 'CACHE_ORIGIN_OUT', host, base });
+    if (kind === 'closed' && before !== 'closed') this.#deps.logger.info('Origin is back', { host, base });
+  }
+
+  #openOnce(request: OriginRequest, line: OriginLine): Promise<OpenResponse> {
     this.requests += 1;
     return new Promise((resolve, reject) => {
-      const response = new GatedResponse(this, release, resolve, reject);
-      this.#client.start(request, response);
+      const response = new GatedResponse({
+        onHead: resolve,
+        onNoHead: reject,
+        onBytes: (count) => {
+          this.ingressBytes += count;
+        },
+        onOver: () => {
+          line.running -= 1;
+        },
+      });
+      this.#deps.client.start(request, response);
     });
   }
 }
 
-class GatedResponse implements ResponseSink, OpenResponse {
-  head: OriginHead = { status: 0, headers: {} };
-  readonly requestAtMs = Date.now();
-  responseAtMs = 0;
-  readonly #gate: OriginGate;
-  readonly #resolve: (response: OpenResponse) => void;
-  readonly #reject: (error: EdgeError) => void;
-  #release: (() => void) | null;
-  #control: TransferControl | null = null;
-  #receiver: BodyReceiver | null = null;
-  /** What came between the head and attach(): at most what one read of the socket held. */
-  #early: Buffer[] = [];
-  #ended = false;
-  #error: EdgeError | null = null;
+const isSafe = (method: string) => method === 'GET' || method === 'HEAD';
 
-  constructor(
-    gate: OriginGate,
-    release: () => void,
-    resolve: (response: OpenResponse) => void,
-    reject: (error: EdgeError) => void,
-  ) {
-    this.#gate = gate;
-    this.#release = release;
-    this.#resolve = resolve;
-    this.#reject = reject;
-  }
-
-  onHead(head: OriginHead, control: TransferControl): void {
-    this.head = head;
-    this.responseAtMs = Date.now();
-    this.#control = control;
-    control.pause();
-    this.#resolve(this);
-  }
-
-  onData(piece: Buffer): void {
-    this.#gate.ingressBytes += piece.length;
-    if (this.#receiver === null) this.#early.push(piece);
-    else this.#receiver.onData(piece);
-  }
-
-  onEnd(): void {
-    this.#over();
-    this.#ended = true;
-    this.#receiver?.onEnd();
-  }
-
-  onError(error: EdgeError): void {
-    if (this.#control === null) {
-      // The caller may try again within the same place; it gives the place back.
-      this.#release = null;
-      this.#reject(error);
-      return;
-    }
-    this.#over();
-    this.#error = error;
-    this.#receiver?.onError(error);
-  }
-
-  attach(receiver: BodyReceiver): void {
-    this.#receiver = receiver;
-    for (const piece of this.#early) receiver.onData(piece);
-    this.#early = [];
-    if (this.#error !== null) receiver.onError(this.#error);
-    else if (this.#ended) receiver.onEnd();
-    else this.#control?.resume();
-  }
-
-  pause(): void {
-    this.#control?.pause();
-  }
-
-  resume(): void {
-    this.#control?.resume();
-  }
-
-  abort(): void {
-    this.#receiver = null;
-    this.#early = [];
-    this.#over();
-    this.#control?.abort();
-  }
-
-  #over(): void {
-    this.#release?.();
-    this.#release = null;
-  }
+/** The parent refuses the host, sees a circle, or cannot get it: what the CDN itself says counts then. */
+function isParentFault(status: number): boolean {
+  return status === 403 || status >= 500;
 }

@@ -16,6 +16,8 @@ export interface OriginSettings {
   ignoreQuery?: readonly string[] | undefined;
   /** true: for every client, false: never, undefined: for Delivery Optimization Lite only (connected-cache R2). */
   maskOrigin4xx?: boolean | undefined;
+  /** Transfers from this origin at a time; default ORIGIN_TRANSFERS_DEFAULT. */
+  transfersMax?: number | undefined;
   /** Hosts with the same alias share one copy. */
   canonical?: string | undefined;
 }
@@ -35,8 +37,12 @@ export interface Origin {
   ttlSecs: number | undefined;
   ignoreQuery: ReadonlySet<string>;
   maskOrigin4xx: boolean | undefined;
+  /** Transfers at a time; further ones are refused at once. */
+  transfersMax: number;
   /** Sent upstream as cacheHostOrigin, when the bytes come from a parent cache. */
   parentParameter: string | null;
+  /** The way past the parent, for when it is out; null when there is no parent. */
+  direct: Origin | null;
 }
 
 export interface OriginTableOptions {
@@ -46,8 +52,14 @@ export interface OriginTableOptions {
   parent: string | null;
   /** Plain reverse proxy: every host's bytes come from here. */
   fallback: string | null;
+  /** For origins that do not say how many; default ORIGIN_TRANSFERS_DEFAULT. */
+  transfersMax?: number;
 }
 
+/** Transfers from one origin at a time: 128 objects of four lanes each. More would share its line into uselessness. */
+export const ORIGIN_TRANSFERS_DEFAULT = 512;
+/** What an operator may set instead. */
+export const ORIGIN_TRANSFERS_MAX = 10_000;
 const NOTHING: ReadonlySet<string> = new Set();
 
 /** INVARIANT: `resolve` is a pure look-up; setDesired swaps the whole table, so a request sees the old or the new one. */
@@ -90,20 +102,26 @@ export class OriginTable {
   }
 
   #toOrigin(settings: OriginSettings, host: string): Origin {
-    const named = settings.port === undefined || settings.port === 80 ? host : `${host}:${settings.port}`;
     const { parent } = this.#options;
-    const viaParent = parent !== null && settings.url === undefined;
-    const direct = settings.url?.replace(/\/+$/, '') ?? `http://${named}`;
+    const direct = this.#directOrigin(settings, host);
+    if (parent === null || settings.url !== undefined) return direct;
+    return { ...direct, base: `http://${parent}`, guarded: false, parentParameter: host, direct };
+  }
+
+  #directOrigin(settings: OriginSettings, host: string): Origin {
+    const named = settings.port === undefined || settings.port === 80 ? host : `${host}:${settings.port}`;
     return {
       id: settings.id,
       host: named,
       canonical: settings.canonical ?? named,
-      base: viaParent ? `http://${parent}` : direct,
-      guarded: !viaParent && settings.url === undefined,
+      base: settings.url?.replace(/\/+$/, '') ?? `http://${named}`,
+      guarded: settings.url === undefined,
       ttlSecs: settings.ttlSecs,
       ignoreQuery: this.#ignoredParameters(settings, host),
       maskOrigin4xx: settings.maskOrigin4xx,
-      parentParameter: viaParent ? host : null,
+      transfersMax: settings.transfersMax ?? this.#options.transfersMax ?? ORIGIN_TRANSFERS_DEFAULT,
+      parentParameter: null,
+      direct: null,
     };
   }
 

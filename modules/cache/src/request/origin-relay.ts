@@ -3,7 +3,6 @@
 import { EdgeError, type Logger } from '@wayside/kit';
 import type { TrafficCounters } from '../operate/traffic-counters.ts';
 import type { OpenResponse, OriginGate } from '../origin/origin-gate.ts';
-import { upstreamTarget } from '../origin/origins.ts';
 import { spool } from '../origin/spool.ts';
 import { keptHeaders } from '../store/object-meta.ts';
 import type { ObjectStore } from '../store/object-store.ts';
@@ -47,7 +46,7 @@ export class OriginRelay {
     const range = lastRangeHeader(request.rawHeaders);
     if (range !== undefined && request.method === 'GET') headers.push('Range', range);
     const method = request.method === 'HEAD' ? 'HEAD' : 'GET';
-    let response = await this.#deps.gate.open({ origin, method, target: upstreamTarget(origin, target), headers });
+    let response = await this.#deps.gate.open({ origin, method, target, headers });
     if (client.response.destroyed) return response.abort();
     if (method === 'GET' && response.head.status !== 304 && response.head.headers['content-length'] === undefined) {
       const drive = this.#deps.store.drives.find((d) => d.isUp);
