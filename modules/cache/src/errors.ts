@@ -45,6 +45,20 @@ export const ERRORS = {
     action:
       'Look at the drive named in the message (mount, rights 13622:13622, SMART); it is taken back by itself once it works.',
   },
+  CACHE_DRIVE_FOREIGN: {
+    meaning:
+      "The folder of a drive carries the layout of a newer version, or another program's marker; nothing on it was touched.",
+    action: 'Run the version that wrote it, or give this one an empty folder (wayside-drive.json names the version).',
+  },
+  CACHE_DRIVE_SHORT_OF_SPACE: {
+    meaning:
+      "The file system of a drive has less room than the drive's cap; the drive keeps to what there is, serves on and evicts earlier.",
+    action: 'Free space on that file system, or give the drive a smaller size.',
+  },
+  CACHE_INDEX_CORRUPT: {
+    meaning: 'The index of a drive is damaged; it was set aside, the drive starts empty and its files are swept.',
+    action: 'Nothing when it came with a power cut; a drive that shows it again is failing.',
+  },
   CACHE_STORE_FULL: {
     meaning:
       'No room could be made on any drive: everything stored is in use, or all drives are out. Content passes through unstored.',
@@ -65,6 +79,39 @@ export const ERRORS = {
   CACHE_REPORT_FAILED: {
     meaning: 'A report could not be handed to edgeHub; its figures go into the next one.',
     action: 'Look at edgeHub when it lasts.',
+  },
+  CACHE_PURGED: {
+    meaning:
+      'The object was purged while it was being fetched; the transfer is cut, so that no client gets what was purged.',
+    action: 'Nothing: the client asks again and gets what the origin has by then.',
+  },
+  CACHE_PURGE_INVALID: {
+    meaning: 'A purge names nothing, or something that is no URL, host or tag; nothing was purged.',
+    action: 'Correct the fields named; contracts.md 8 has the form.',
+  },
+  CACHE_PURGE_BUSY: {
+    meaning: 'Too many purges wait for the one under way.',
+    action: 'Try again later, or name more in one purge.',
+  },
+  CACHE_PURGE_UNRECORDED: {
+    meaning: 'No drive took the receipt of a purge, so it was not begun for good.',
+    action: 'Repair the drives (CACHE_DRIVE_FAILED), then purge again.',
+  },
+  CACHE_PURGE_UNKNOWN: {
+    meaning: 'No receipt is kept of the purge that was asked for.',
+    action: 'List the receipts: the last 200 are kept.',
+  },
+  CACHE_OPERATION_REFUSED: {
+    meaning: 'Somebody without the right to it wanted to change something on the operations port.',
+    action: 'Give the bearer token of CACHE_OPERATIONS_TOKEN_FILE; where none is set, ask from the node itself.',
+  },
+  CACHE_COMMAND_INVALID: {
+    meaning: 'The body of a request to the operations port cannot be read.',
+    action: 'Send JSON with its Content-Type, at most 16 MiB.',
+  },
+  CACHE_COMMAND_FAILED: {
+    meaning: 'A command of an operator failed for a reason inside the cache.',
+    action: 'Look at the log line of that time.',
   },
   CACHE_SUMMARY_REFUSED: {
     meaning: 'Somebody on another host asked for the summary without the right to see it.',

@@ -239,6 +239,6 @@ function changed(object: CacheObject, why: string): EdgeError {
 }
 
 function driveError(error: Error, object: CacheObject): EdgeError {
-  object.drive.noteError(error);
+  object.drive.writeFailed(object, error);
   return new EdgeError('CACHE_DRIVE_FAILED', `Cannot write to drive ${object.drive.path}`, { cause: error });
 }

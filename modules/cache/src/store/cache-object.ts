@@ -6,7 +6,6 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { CHUNKS_PER_PAGE, ChunkMap, chunkCount } from './chunk-map.ts';
-import type { Drive } from './drive.ts';
 import { type ObjectMeta, rangeValidator } from './object-meta.ts';
 import { ENGINE_SLOT, ObjectState, stampOf } from './object-state.ts';
 import { ObjectView } from './object-view.ts';
@@ -20,18 +19,39 @@ export interface ObjectWork {
   cancel(reason: Error): void;
 }
 
+/** The drive an object lies on, as far as objects and who fills them know it. */
+export interface ObjectHome {
+  readonly path: string;
+  readonly capBytes: number;
+  /** Threads that may use its objects, the engine included. */
+  readonly stateSlots: number;
+  objectPath(id: number): string;
+  /** Has an object's changes written to the index soon. */
+  markDirty(object: CacheObject): void;
+  /** Makes room for chunks [from, to) before they are written; false when there is none. */
+  reserve(object: CacheObject, from: number, to: number): Promise<boolean>;
+  /** Counts an I/O error of one file; several take the drive out. */
+  noteError(error: unknown): void;
+  /** An object could not be written: nobody gets it from here on, what is there of it stays on the drive. */
+  writeFailed(object: CacheObject, error: unknown): void;
+  /** Drops an object and deletes its file. */
+  remove(object: CacheObject): Promise<void>;
+}
+
 /** The engine's own view of an object: it alone opens, fills, changes and drops it. */
 export class CacheObject extends ObjectView {
   declare readonly chunks: ChunkMap;
-  readonly drive: Drive;
+  readonly drive: ObjectHome;
   storedBytes = 0;
   work: ObjectWork | null = null;
   readonly dirtyPages = new Set<number>();
   isDirty = false;
   #opening: Promise<number> | null = null;
+  #closing = 0;
+  #afterClose: (() => void) | null = null;
   readonly #reserved: Uint8Array;
 
-  constructor(drive: Drive, id: number, key: string, sizeBytes: number, meta: ObjectMeta) {
+  constructor(drive: ObjectHome, id: number, key: string, sizeBytes: number, meta: ObjectMeta) {
     const count = chunkCount(sizeBytes);
     const state = new ObjectState(count, drive.stateSlots, ENGINE_SLOT);
     super(id, key, meta, new ChunkMap(sizeBytes, state), state);
@@ -77,6 +97,7 @@ export class CacheObject extends ObjectView {
       })
       .finally(() => {
         this.#opening = null;
+        this.#tellClosed();
       });
     return this.#opening;
   }
@@ -96,8 +117,27 @@ export class CacheObject extends ObjectView {
   /** Closes the file unless somebody uses it, on whatever thread. Returns false when it stays open. */
   closeFile({ evenInUse = false } = {}): boolean {
     const fd = this.state.takeFd(evenInUse);
-    if (fd >= 0) close(fd, () => {});
+    if (fd >= 0) {
+      this.#closing += 1;
+      close(fd, () => {
+        this.#closing -= 1;
+        this.#tellClosed();
+      });
+    }
     return this.fd < 0;
+  }
+
+  /** Calls back once no descriptor of the file is open any more: only then its blocks are free. One listener. */
+  afterClose(listener: () => void): void {
+    this.#afterClose = listener;
+    this.#tellClosed();
+  }
+
+  #tellClosed(): void {
+    if (this.fd >= 0 || this.#closing > 0 || this.#opening !== null) return;
+    const listener = this.#afterClose;
+    this.#afterClose = null;
+    listener?.();
   }
 
   /** Notes that our own write is about to change the file's times. */

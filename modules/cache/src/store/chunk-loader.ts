@@ -35,7 +35,10 @@ export class ChunkLoader {
     return isChunkReady(object, chunk);
   }
 
-  /** Reads and checks a chunk. A bad one is dropped from the map, to be fetched again; rejects when the drive cannot read. */
+  /**
+   * Reads and checks a chunk. A bad or unreadable one is dropped from the map, to be fetched again: one sector fails no request.
+   * Rejects when this process can open no file.
+   */
   load(object: CacheObject, chunk: number): Promise<void> {
     let chunks = this.#loading.get(object);
     if (chunks === undefined) {
@@ -81,6 +84,11 @@ export class ChunkLoader {
     } catch (error) {
       this.readErrors += 1;
       object.drive.noteError(error);
+      // Fetched again and written anew, which makes a disk give the sector another place. An object that is obsolete by now tells its reader.
+      if (object.fd >= 0) {
+        object.dropChunk(chunk);
+        return;
+      }
       throw new EdgeError('CACHE_DRIVE_FAILED', `Cannot read from drive ${object.drive.path}`, { cause: error });
     } finally {
       this.#buffers.push(buffer);

@@ -1,29 +1,21 @@
 // The index of one drive: objects and their chunk pages in SQLite, on the drive itself, so that a drive carries its content with it.
-// synchronous=NORMAL: a power cut may lose the last commits and data pages; the CRC of each chunk tells what survived.
+// synchronous=NORMAL: what was committed outlives the process, whatever kills it (the kernel has it). A power cut may lose the last
+// commits and data pages; the CRC of each chunk tells what survived.
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { type Logger, openDatabase, transaction } from '@wayside/kit';
-import type { ChunkPage } from './chunk-map.ts';
-import type { EvictionCandidate, EvictionQueue } from './sieve.ts';
+import { CHUNKS_PER_PAGE, type ChunkPage, chunkCount } from './chunk-map.ts';
+import { INDEX_MIGRATIONS } from './index-schema.ts';
+import { IndexSelection, type SelectedRow, type Selection } from './index-selection.ts';
+import type { EvictionCandidate, EvictionQueue, SieveChange } from './sieve.ts';
+import type { BitPage } from './visited-bits.ts';
 
-const MIGRATIONS = [
-  `CREATE TABLE object (
-     id INTEGER PRIMARY KEY,
-     key TEXT NOT NULL UNIQUE,
-     size_bytes INTEGER NOT NULL,
-     stored_bytes INTEGER NOT NULL,
-     filling INTEGER NOT NULL,
-     meta TEXT NOT NULL
-   );
-   CREATE INDEX object_filling ON object (id) WHERE filling = 1;
-   CREATE TABLE page (
-     object_id INTEGER NOT NULL,
-     page INTEGER NOT NULL,
-     present BLOB NOT NULL,
-     crcs BLOB NOT NULL,
-     PRIMARY KEY (object_id, page)
-   ) WITHOUT ROWID;`,
-];
+/** Rows read ahead of the eviction hand and of the scrubber. */
+const ROWS_AHEAD = 256;
+/** Pages of the database's cache, KiB: look-ups of a large store stay in memory. */
+const CACHE_KIB = 64 * 1024;
+/** The log is cut back to this after a checkpoint: it counts against the cap. */
+const LOG_BYTES_MAX = 4 * 1024 * 1024;
 
 export interface ObjectRow {
   id: number;
@@ -34,12 +26,31 @@ export interface ObjectRow {
   filling: boolean;
   /** JSON of ObjectMeta. */
   meta: string;
+  /** Of the response (cache-tags.ts). */
+  tags?: readonly string[];
+}
+
+/** What the scrubber needs of an object. */
+export interface ScrubRow {
+  id: number;
+  key: string;
+  sizeBytes: number;
 }
 
 export interface IndexChange {
   saved: { row: ObjectRow; pages: ChunkPage[] }[];
-  removedIds: number[];
+  removedIds: Iterable<number>;
+  sieve?: SieveChange;
 }
+
+export interface IndexTotals {
+  storedBytes: number;
+  objects: number;
+  maxId: number;
+}
+
+/** Single values that are kept with the objects. */
+export type StateName = 'stored_bytes' | 'objects' | 'hand' | 'clean' | `scrub_${string}`;
 
 interface RawRow {
   id: number;
@@ -52,61 +63,71 @@ interface RawRow {
 
 export class DriveIndex implements EvictionQueue {
   readonly #db: DatabaseSync;
-  readonly #byKey: StatementSync;
-  readonly #pages: StatementSync;
-  readonly #next: StatementSync;
-  readonly #upsert: StatementSync;
-  readonly #upsertPage: StatementSync;
-  readonly #removeObject: StatementSync;
-  readonly #removePages: StatementSync;
-  readonly #exists: StatementSync;
+  readonly #statements: ReturnType<typeof prepareAll>;
+  readonly #selection: IndexSelection;
+  #ahead: EvictionCandidate[] = [];
+  #objects: number;
+  #storedBytes: number;
 
+  /** Throws the errors of kit's openDatabase(); a damaged database is set aside by it. */
   constructor(path: string, logger: Logger) {
-    const db = openDatabase(path, { migrations: MIGRATIONS, synchronous: 'normal', logger });
+    const db = openDatabase(path, { migrations: INDEX_MIGRATIONS, synchronous: 'normal', exclusive: true, logger });
     this.#db = db;
-    // The pages of 64 MiB of index: look-ups of a large store stay in memory.
-    db.exec('PRAGMA cache_size = -65536');
-    this.#byKey = db.prepare('SELECT * FROM object WHERE key = ?');
-    this.#pages = db.prepare('SELECT page, present, crcs FROM page WHERE object_id = ?');
-    this.#next = db.prepare('SELECT id, stored_bytes FROM object WHERE id > ? ORDER BY id LIMIT 1');
-    this.#upsert = db.prepare(
-      `INSERT INTO object (id, key, size_bytes, stored_bytes, filling, meta) VALUES (?, ?, ?, ?, ?, ?)
-       ON CONFLICT (id) DO UPDATE SET stored_bytes = excluded.stored_bytes, filling = excluded.filling, meta = excluded.meta`,
-    );
-    this.#upsertPage = db.prepare('INSERT OR REPLACE INTO page (object_id, page, present, crcs) VALUES (?, ?, ?, ?)');
-    this.#removeObject = db.prepare('DELETE FROM object WHERE id = ?');
-    this.#removePages = db.prepare('DELETE FROM page WHERE object_id = ?');
-    this.#exists = db.prepare('SELECT 1 AS found FROM object WHERE id = ?');
+    db.exec(`PRAGMA cache_size = -${CACHE_KIB}; PRAGMA journal_size_limit = ${LOG_BYTES_MAX}`);
+    this.#statements = prepareAll(db);
+    this.#selection = new IndexSelection(db);
+    this.#objects = this.state('objects');
+    this.#storedBytes = this.state('stored_bytes');
   }
 
   find(key: string): ObjectRow | undefined {
-    const raw = this.#byKey.get(key) as RawRow | undefined;
+    const raw = this.#statements.byKey.get(key) as RawRow | undefined;
     if (raw === undefined) return undefined;
     const { id, size_bytes, stored_bytes, filling, meta } = raw;
     return { id, key, sizeBytes: size_bytes, storedBytes: stored_bytes, filling: filling === 1, meta };
   }
 
-  pages(id: number): ChunkPage[] {
-    return this.#pages.all(id) as unknown as ChunkPage[];
+  /** The stored chunk pages of an object. */
+  pages(id: number, sizeBytes: number): ChunkPage[] {
+    const count = chunkCount(sizeBytes);
+    if (count <= CHUNKS_PER_PAGE) {
+      const raw = this.#statements.inline.get(id) as { chunks: Uint8Array | null } | undefined;
+      if (raw?.chunks) return [{ page: 0, ...splitChunks(raw.chunks, count) }];
+    }
+    return this.#statements.pages.all(id) as unknown as ChunkPage[];
   }
 
   has(id: number): boolean {
-    return this.#exists.get(id) !== undefined;
+    return this.#statements.storedBytes.get(id) !== undefined;
   }
 
   nextAfter(after: number): EvictionCandidate | undefined {
-    const raw = this.#next.get(after) as { id: number; stored_bytes: number } | undefined;
-    return raw === undefined ? undefined : { id: raw.id, storedBytes: raw.stored_bytes };
+    for (;;) {
+      // Sorted by id: what lies behind the hand is of no use any more.
+      while (this.#ahead.length > 0 && (this.#ahead.at(-1) as EvictionCandidate).id <= after) this.#ahead.pop();
+      const next = this.#ahead.at(-1);
+      if (next !== undefined) return next;
+      const rows = this.#statements.next.all(after, ROWS_AHEAD) as { id: number; stored_bytes: number }[];
+      if (rows.length === 0) return undefined;
+      this.#ahead = rows.map((raw) => ({ id: raw.id, storedBytes: raw.stored_bytes })).reverse();
+    }
   }
 
-  /** Sum of stored bytes, number of objects, highest id. */
-  totals(): { storedBytes: number; objects: number; maxId: number } {
-    const raw = this.#db
-      .prepare(
-        'SELECT COALESCE(SUM(stored_bytes), 0) AS bytes, COUNT(*) AS objects, COALESCE(MAX(id), 0) AS max_id FROM object',
-      )
-      .get() as { bytes: number; objects: number; max_id: number };
-    return { storedBytes: raw.bytes, objects: raw.objects, maxId: raw.max_id };
+  /** Objects with id > after, in order of arrival. */
+  scrubRows(after: number): ScrubRow[] {
+    const rows = this.#statements.scrub.all(after, ROWS_AHEAD) as { id: number; key: string; size_bytes: number }[];
+    return rows.map((raw) => ({ id: raw.id, key: raw.key, sizeBytes: raw.size_bytes }));
+  }
+
+  /** Up to `limit` objects that a selection names, with id > after, in order of id. */
+  select(selection: Selection, after: number, limit: number): SelectedRow[] {
+    return this.#selection.rows(selection, after, limit);
+  }
+
+  /** Kept with every commit: a store of a million objects is not counted at its start. */
+  totals(): IndexTotals {
+    const { max_id: maxId } = this.#statements.maxId.get() as { max_id: number };
+    return { storedBytes: this.#storedBytes, objects: this.#objects, maxId };
   }
 
   /** Objects that were being filled when the process ended. */
@@ -115,25 +136,127 @@ export class DriveIndex implements EvictionQueue {
     return (rows as { id: number; stored_bytes: number }[]).map((r) => ({ id: r.id, storedBytes: r.stored_bytes }));
   }
 
-  settleInterrupted(id: number, storedBytes: number): void {
-    this.#db.prepare('UPDATE object SET filling = 0, stored_bytes = ? WHERE id = ?').run(storedBytes, id);
+  settleInterrupted(found: readonly { id: number; storedBytes: number }[]): void {
+    if (found.length === 0) return;
+    const update = this.#db.prepare('UPDATE object SET filling = 0, stored_bytes = ? WHERE id = ?');
+    this.#change(() => {
+      for (const { id, storedBytes } of found) {
+        this.#storedBytes += storedBytes - (this.#storedBytesOf(id) ?? 0);
+        update.run(storedBytes, id);
+      }
+    });
   }
 
   /** All or nothing. Removals come first: a new version of an object has the key of the removed one. */
   apply(change: IndexChange): void {
-    transaction(this.#db, () => {
+    const { removeObject, removePages } = this.#statements;
+    this.#change(() => {
       for (const id of change.removedIds) {
-        this.#removePages.run(id);
-        this.#removeObject.run(id);
+        removePages.run(id);
+        this.#selection.removeTags(id);
+        const gone = removeObject.get(id) as { stored_bytes: number } | undefined;
+        if (gone === undefined) continue;
+        this.#objects -= 1;
+        this.#storedBytes -= gone.stored_bytes;
       }
-      for (const { row, pages } of change.saved) {
-        this.#upsert.run(row.id, row.key, row.sizeBytes, row.storedBytes, row.filling ? 1 : 0, row.meta);
-        for (const { page, present, crcs } of pages) this.#upsertPage.run(row.id, page, present, crcs);
-      }
+      for (const { row, pages } of change.saved) this.#save(row, pages);
+      if (change.sieve !== undefined) this.#saveSieve(change.sieve);
+    });
+    this.#ahead = [];
+  }
+
+  #save(row: ObjectRow, pages: readonly ChunkPage[]): void {
+    const { upsert, upsertPage } = this.#statements;
+    const before = this.#storedBytesOf(row.id);
+    if (before === undefined) this.#objects += 1;
+    this.#storedBytes += row.storedBytes - (before ?? 0);
+    const [page] = pages;
+    const isInline = page !== undefined && chunkCount(row.sizeBytes) <= CHUNKS_PER_PAGE;
+    const inline = isInline ? Buffer.concat([page.present, page.crcs]) : null;
+    const { id, key, sizeBytes, storedBytes, filling, meta } = row;
+    upsert.run(id, key, sizeBytes, storedBytes, filling ? 1 : 0, meta, inline);
+    if (row.tags !== undefined) this.#selection.saveTags(id, row.tags);
+    if (isInline) return;
+    for (const { page: number, present, crcs } of pages) upsertPage.run(id, number, present, crcs);
+  }
+
+  #saveSieve({ hand, pages }: SieveChange): void {
+    const { setState, setVisited, removeVisited } = this.#statements;
+    setState.run('hand', hand);
+    for (const { page, bits } of pages) {
+      if (bits === null) removeVisited.run(page);
+      else setVisited.run(page, bits);
+    }
+  }
+
+  #storedBytesOf(id: number): number | undefined {
+    return (this.#statements.storedBytes.get(id) as { stored_bytes: number } | undefined)?.stored_bytes;
+  }
+
+  /** One transaction that leaves the totals as they are on disk, whether it succeeds or not. */
+  #change(fn: () => void): void {
+    const { setState } = this.#statements;
+    const [objects, storedBytes] = [this.#objects, this.#storedBytes];
+    try {
+      transaction(this.#db, () => {
+        fn();
+        if (this.#objects !== objects) setState.run('objects', this.#objects);
+        if (this.#storedBytes !== storedBytes) setState.run('stored_bytes', this.#storedBytes);
+      });
+    } catch (error) {
+      [this.#objects, this.#storedBytes] = [objects, storedBytes];
+      throw error;
+    }
+  }
+
+  /** Hand and bits of the eviction as last saved. */
+  sieve(): SieveChange {
+    const pages = this.#db.prepare('SELECT page, bits FROM visited').all() as unknown as BitPage[];
+    return { hand: this.state('hand'), pages };
+  }
+
+  /** 0 when it was never set. */
+  state(name: StateName): number {
+    return (this.#statements.state.get(name) as { value: number } | undefined)?.value ?? 0;
+  }
+
+  setState(values: { readonly [name in StateName]?: number }): void {
+    transaction(this.#db, () => {
+      for (const [name, value] of Object.entries(values)) this.#statements.setState.run(name, value ?? 0);
     });
   }
 
   close(): void {
     this.#db.close();
   }
+}
+
+/** `chunks` of a small object: the bits of what is there, then the CRCs. */
+function splitChunks(chunks: Uint8Array, count: number): { present: Uint8Array; crcs: Uint8Array } {
+  const bits = Math.ceil(count / 8);
+  return { present: chunks.subarray(0, bits), crcs: chunks.subarray(bits) };
+}
+
+function prepareAll(db: DatabaseSync) {
+  return {
+    byKey: db.prepare('SELECT id, size_bytes, stored_bytes, filling, meta FROM object WHERE key = ?'),
+    inline: db.prepare('SELECT chunks FROM object WHERE id = ?'),
+    pages: db.prepare('SELECT page, present, crcs FROM page WHERE object_id = ?'),
+    next: db.prepare('SELECT id, stored_bytes FROM object WHERE id > ? ORDER BY id LIMIT ?'),
+    scrub: db.prepare('SELECT id, key, size_bytes FROM object WHERE id > ? ORDER BY id LIMIT ?'),
+    maxId: db.prepare('SELECT COALESCE(MAX(id), 0) AS max_id FROM object'),
+    storedBytes: db.prepare('SELECT stored_bytes FROM object WHERE id = ?'),
+    upsert: db.prepare(
+      `INSERT INTO object (id, key, size_bytes, stored_bytes, filling, meta, chunks) VALUES (?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (id) DO UPDATE SET stored_bytes = excluded.stored_bytes, filling = excluded.filling, meta = excluded.meta,
+         chunks = COALESCE(excluded.chunks, chunks)`,
+    ),
+    upsertPage: db.prepare('INSERT OR REPLACE INTO page (object_id, page, present, crcs) VALUES (?, ?, ?, ?)'),
+    removeObject: db.prepare('DELETE FROM object WHERE id = ? RETURNING stored_bytes'),
+    removePages: db.prepare('DELETE FROM page WHERE object_id = ?'),
+    state: db.prepare('SELECT value FROM state WHERE name = ?'),
+    setState: db.prepare('INSERT OR REPLACE INTO state (name, value) VALUES (?, ?)'),
+    setVisited: db.prepare('INSERT OR REPLACE INTO visited (page, bits) VALUES (?, ?)'),
+    removeVisited: db.prepare('DELETE FROM visited WHERE page = ?'),
+  } satisfies Record<string, StatementSync>;
 }

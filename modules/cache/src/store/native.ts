@@ -5,12 +5,31 @@ import { createRequire } from 'node:module';
 export interface NativeCalls {
   /** sendfile(2): bytes sent, or < 0 when the socket takes nothing now (or the call failed). */
   sendfile(socketFd: number, fileFd: number, offset: number, bytes: number): number;
+  /** send(2) without waiting: bytes sent, or < 0 when the socket takes nothing now (or the call failed). `hasMore`: MSG_MORE, others follow at once. */
+  send(socketFd: number, bytes: Buffer, length: number, hasMore: boolean): number;
   /** cachestat(2), Linux 6.5: pages of the file's range in memory; undefined when the kernel or its filter refuses. */
   cachedPages(fileFd: number, offset: number, bytes: number): number | undefined;
+  /** fallocate(2): allots blocks for a part of a file without writing, its size stays; false when there is no room or no support. */
+  preallocate(fileFd: number, offset: number, bytes: number): boolean;
+  /** fallocate(2): gives the blocks of a part of a file back, it reads as zeros; false when the file system cannot. */
+  punchHole(fileFd: number, offset: number, bytes: number): boolean;
+  /** posix_fadvise(2): the pages of a part of a file are not needed in memory. */
+  dropPages(fileFd: number, offset: number, bytes: number): void;
 }
 
 /** x86-64, arm64 and riscv64 share this number. */
 const SYS_CACHESTAT = 451n;
+/** linux/falloc.h, fcntl.h */
+const FALLOC_FL_KEEP_SIZE = 1;
+const FALLOC_FL_PUNCH_HOLE = 2;
+const POSIX_FADV_DONTNEED = 4;
+
+const TWO_TO_32 = 2 ** 32;
+/** One call moves at most this, whatever is asked. */
+const CALL_BYTES_MAX = 2 ** 30;
+/** linux/socket.h: MSG_DONTWAIT | MSG_NOSIGNAL. */
+const MSG_DONTWAIT_NOSIGNAL = 0x40 | 0x4000;
+const MSG_MORE = 0x8000;
 
 function loadNative(): NativeCalls | undefined {
   if (process.platform !== 'linux') return undefined;
@@ -22,11 +41,15 @@ function loadNative(): NativeCalls | undefined {
     return undefined;
   }
   const { functions } = ffi.dlopen(null, {
-    sendfile: { return: 'int64', arguments: ['int32', 'int32', 'buffer', 'uint64'] },
+    // Never more than 2 GiB at once, so 32 bits hold counts and results: numbers instead of BigInts.
+    sendfile: { return: 'int32', arguments: ['int32', 'int32', 'buffer', 'uint32'] },
+    send: { return: 'int32', arguments: ['int32', 'buffer', 'uint32', 'int32'] },
+    fallocate: { return: 'int32', arguments: ['int32', 'int32', 'int64', 'int64'] },
+    posix_fadvise: { return: 'int32', arguments: ['int32', 'int64', 'int64', 'int32'] },
     syscall: { return: 'int64', arguments: ['int64', 'int64', 'buffer', 'buffer', 'int64'] },
   });
-  const offsetWord = new BigInt64Array(1);
-  const offsetBytes = Buffer.from(offsetWord.buffer);
+  const offsetWords = new Uint32Array(2);
+  const offsetBytes = Buffer.from(offsetWords.buffer);
   const rangeWords = new BigUint64Array(2);
   const rangeBytes = Buffer.from(rangeWords.buffer);
   const statWords = new BigUint64Array(5);
@@ -34,8 +57,17 @@ function loadNative(): NativeCalls | undefined {
   let hasCachestat = true;
   return {
     sendfile(socketFd, fileFd, offset, bytes) {
-      offsetWord[0] = BigInt(offset);
-      return Number(functions.sendfile(socketFd, fileFd, offsetBytes, BigInt(bytes)));
+      offsetWords[0] = offset % TWO_TO_32;
+      offsetWords[1] = offset / TWO_TO_32;
+      return functions.sendfile(socketFd, fileFd, offsetBytes, Math.min(bytes, CALL_BYTES_MAX)) as number;
+    },
+    send(socketFd, bytes, length, hasMore) {
+      return functions.send(
+        socketFd,
+        bytes,
+        length,
+        hasMore ? MSG_DONTWAIT_NOSIGNAL | MSG_MORE : MSG_DONTWAIT_NOSIGNAL,
+      ) as number;
     },
     cachedPages(fileFd, offset, bytes) {
       if (!hasCachestat) return undefined;
@@ -46,6 +78,16 @@ function loadNative(): NativeCalls | undefined {
         return undefined;
       }
       return Number(statWords[0]);
+    },
+    preallocate(fileFd, offset, bytes) {
+      return functions.fallocate(fileFd, FALLOC_FL_KEEP_SIZE, BigInt(offset), BigInt(bytes)) === 0;
+    },
+    punchHole(fileFd, offset, bytes) {
+      const mode = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE;
+      return functions.fallocate(fileFd, mode, BigInt(offset), BigInt(bytes)) === 0;
+    },
+    dropPages(fileFd, offset, bytes) {
+      functions.posix_fadvise(fileFd, BigInt(offset), BigInt(bytes), POSIX_FADV_DONTNEED);
     },
   };
 }

@@ -3,6 +3,7 @@
 import { EdgeError, type Logger } from '@wayside/kit';
 import { CacheObject } from './cache-object.ts';
 import { Drive } from './drive.ts';
+import type { ObjectRow } from './drive-index.ts';
 import { HotBodies } from './hot-bodies.ts';
 import type { ObjectMeta } from './object-meta.ts';
 
@@ -12,8 +13,8 @@ const LIVE_OBJECTS_MAX = 50_000;
 const OPEN_FILES_MAX = 8192;
 /** An object larger than this share of a drive's cap passes through unstored: it would push out everything else. */
 const OBJECT_SHARE_OF_DRIVE_MAX = 0.5;
-/** Drives are looked at this often. */
-const DRIVE_PROBE_INTERVAL_MS = 5000;
+/** Drives in service are looked at this often; one that is out, at growing pauses (drive-health). */
+const DRIVE_PROBE_INTERVAL_MS = 2000;
 
 export interface DriveSettings {
   path: string;
@@ -26,6 +27,8 @@ export class ObjectStore {
   readonly hotBodies = new HotBodies();
   readonly #byKey = new Map<string, CacheObject>();
   readonly #logger: Logger;
+  /** Told about each object that is complete and in an index: it outlives the process from here on. */
+  onStored: (object: CacheObject) => void = () => {};
   readonly #stop = new AbortController();
   #probeTimer: NodeJS.Timeout | null = null;
 
@@ -36,20 +39,23 @@ export class ObjectStore {
     for (const drive of this.drives) {
       drive.stateSlots = threads;
       drive.onEvict = (key) => this.#forget(key, drive);
+      drive.onStored = (object) => this.onStored(object);
     }
   }
 
   start(): void {
     for (const drive of this.drives) {
-      if (!drive.start()) continue;
-      void drive.sweepOrphans(this.#stop.signal).then((files) => {
-        if (files > 0) this.#logger.info('Swept files without an index entry', { path: drive.path, files });
-      });
+      if (drive.start()) void this.#sweep(drive);
     }
     this.#probeTimer = setInterval(() => {
-      for (const drive of this.drives) void drive.probe();
+      for (const drive of this.drives) drive.probeIfDue(performance.now());
     }, DRIVE_PROBE_INTERVAL_MS);
     this.#probeTimer.unref();
+  }
+
+  async #sweep(drive: Drive): Promise<void> {
+    const files = await drive.sweepOrphans(this.#stop.signal);
+    if (files > 0) this.#logger.info('Swept files without an index entry', { path: drive.path, files });
   }
 
   stop(): void {
@@ -71,45 +77,75 @@ export class ObjectStore {
   find(key: string): CacheObject | undefined {
     const live = this.#byKey.get(key);
     if (live !== undefined) return live;
+    const found = this.#newestRow(key);
+    const object = found?.drive.load(found.row);
+    if (object === undefined) return undefined;
+    this.#keep(object);
+    return object;
+  }
+
+  /**
+   * The row of a key, whatever drive it lies on. A drive that was out may come back with an older version than another one got meanwhile:
+   * the newest counts, the others go.
+   */
+  #newestRow(key: string): { drive: Drive; row: ObjectRow } | undefined {
+    let newest: { drive: Drive; row: ObjectRow; atMs: number } | undefined;
     for (const drive of this.drives) {
-      if (!drive.isUp) continue;
-      const row = drive.index.find(key);
-      if (row === undefined || drive.isRemoved(row.id)) continue;
-      const object = new CacheObject(drive, row.id, key, row.sizeBytes, JSON.parse(row.meta) as ObjectMeta);
-      drive.restore(object, row.storedBytes);
-      this.#keep(object);
-      return object;
+      const row = drive.findRow(key);
+      if (row === undefined) continue;
+      const { responseAtMs: atMs } = JSON.parse(row.meta) as ObjectMeta;
+      if (newest !== undefined) void (atMs > newest.atMs ? newest.drive.removeRow(newest.row) : drive.removeRow(row));
+      if (newest === undefined || atMs > newest.atMs) newest = { drive, row, atMs };
     }
-    return undefined;
+    return newest;
   }
 
   /**
    * A new, empty object for a key; a former one is dropped.
-   * @returns undefined when it fits no drive: its bytes pass through unstored
+   * @returns undefined when it fits no drive that takes more: its bytes pass through unstored
    */
   async create(key: string, sizeBytes: number, meta: ObjectMeta): Promise<CacheObject | undefined> {
-    const drive = this.#pickDrive(sizeBytes);
-    if (drive === undefined) return undefined;
-    const former = this.find(key);
-    if (former !== undefined) await this.drop(former);
+    for (const drive of this.#drivesFor(sizeBytes)) {
+      const object = await this.#createOn(drive, key, sizeBytes, meta);
+      if (object !== undefined) return object;
+    }
+    return undefined;
+  }
+
+  async #createOn(drive: Drive, key: string, sizeBytes: number, meta: ObjectMeta): Promise<CacheObject | undefined> {
+    await this.#dropAll(key);
+    if (!drive.isUp) return undefined;
     const object = new CacheObject(drive, drive.takeId(), key, sizeBytes, meta);
     object.retain();
     drive.live.set(object.id, object);
     try {
       await object.open(true);
+      // The drive may have gone out while the file was made.
+      if (object.isObsolete) return undefined;
     } catch (error) {
+      object.setObsolete();
       drive.live.delete(object.id);
       drive.noteError(error);
-      object.release();
       return undefined;
+    } finally {
+      object.release();
     }
-    object.release();
     // Another request may have made one meanwhile; the newest stands.
     const rival = this.#byKey.get(key);
     if (rival !== undefined) await this.drop(rival);
     this.#keep(object);
     drive.markDirty(object);
     return object;
+  }
+
+  /** Drops what there is of a key on all drives in service, also what cannot be served at the moment. */
+  async #dropAll(key: string): Promise<void> {
+    const live = this.#byKey.get(key);
+    if (live !== undefined) await this.drop(live);
+    for (const drive of this.drives) {
+      const row = drive.findRow(key);
+      if (row !== undefined) await drive.removeRow(row);
+    }
   }
 
   /** Opens the file of a found object; drops the object and returns false when the file is gone. */
@@ -121,8 +157,8 @@ export class ObjectStore {
       object.closeFile();
       return false;
     } catch (error) {
-      // Evicted between look-up and open.
-      if (object.isObsolete) return false;
+      // Evicted between look-up and open; or this process has no descriptor left, which says nothing about the file.
+      if (object.isObsolete || isOurLimit(error)) return false;
       this.#logger.warn('Stored file is gone, the object is dropped', {
         key: object.key,
         path: object.drive.path,
@@ -139,19 +175,22 @@ export class ObjectStore {
     await object.drive.remove(object);
   }
 
+  /** Resolves true once all of an object that is there is in the index, and so outlives the process. */
+  async whenStored(object: CacheObject): Promise<boolean> {
+    const drive = this.drives.find((other) => other === object.drive);
+    return drive !== undefined && (await drive.committed()) && !object.isObsolete;
+  }
+
   /** Notes a hit for eviction and keeps the memory bounded. */
   touch(object: CacheObject): void {
     object.visit();
   }
 
-  /** The drive that is least full by share, among those where the object fits. */
-  #pickDrive(sizeBytes: number): Drive | undefined {
-    let best: Drive | undefined;
-    for (const drive of this.drives) {
-      if (!drive.isUp || sizeBytes > drive.capBytes * OBJECT_SHARE_OF_DRIVE_MAX) continue;
-      if (best === undefined || drive.usedBytes / drive.capBytes < best.usedBytes / best.capBytes) best = drive;
-    }
-    return best;
+  /** The drives where an object fits, the least full by share first. */
+  #drivesFor(sizeBytes: number): Drive[] {
+    return this.drives
+      .filter((drive) => drive.takesMore && sizeBytes <= drive.capBytes * OBJECT_SHARE_OF_DRIVE_MAX)
+      .sort((a, b) => a.usedBytes / a.capBytes - b.usedBytes / b.capBytes);
   }
 
   #keep(object: CacheObject): void {
@@ -166,8 +205,7 @@ export class ObjectStore {
       if (this.#byKey.size <= target) return;
       if (object.uses > 0 || object.isDirty || object.work?.isActive) continue;
       this.#byKey.delete(key);
-      object.drive.live.delete(object.id);
-      if (object.state.takeVisit()) object.drive.sieve.visit(object.id);
+      for (const drive of this.drives) if (drive === object.drive) drive.unload(object);
       this.hotBodies.drop(object);
       object.closeFile();
     }
@@ -195,4 +233,8 @@ export class ObjectStore {
   static full(key: string): EdgeError {
     return new EdgeError('CACHE_STORE_FULL', `Cannot store "${key}": no drive has room`, { source: 'internal' });
   }
+}
+
+function isOurLimit(error: unknown): boolean {
+  return ['EMFILE', 'ENFILE'].includes((error as NodeJS.ErrnoException).code ?? '');
 }

@@ -11,6 +11,7 @@ function queueOf(ids: number[]): EvictionQueue & { ids: number[] } {
   };
 }
 const nobody = () => false;
+const idOf = (picked: ReturnType<Sieve['pick']>) => (typeof picked === 'object' ? picked.id : undefined);
 
 describe('Sieve', () => {
   test('goes from old to new and spares what was used once', () => {
@@ -20,7 +21,7 @@ describe('Sieve', () => {
     sieve.visit(3);
     const gone: (number | undefined)[] = [];
     for (let i = 0; i < 4; i += 1) {
-      const id = sieve.pick(queue, nobody)?.id;
+      const id = idOf(sieve.pick(queue, nobody));
       gone.push(id);
       queue.ids = queue.ids.filter((other) => other !== id);
     }
@@ -30,13 +31,13 @@ describe('Sieve', () => {
 
   test('never picks what is pinned, and ends when all is', () => {
     const sieve = new Sieve();
-    expect(sieve.pick(queueOf([1, 2]), (id) => id === 1)?.id).toBe(2);
+    expect(idOf(sieve.pick(queueOf([1, 2]), (id) => id === 1))).toBe(2);
     expect(sieve.pick(queueOf([1, 2]), () => true)).toBeUndefined();
   });
 
   test('when everything was used the oldest goes', () => {
     const sieve = new Sieve();
     for (const id of [5, 6, 7]) sieve.visit(id);
-    expect(sieve.pick(queueOf([5, 6, 7]), nobody)?.id).toBe(5);
+    expect(idOf(sieve.pick(queueOf([5, 6, 7]), nobody))).toBe(5);
   });
 });

@@ -1,0 +1,80 @@
+// One bit an object, by id, in pages: what is used lies close together in the order of arrival, so a million objects take some 100 KiB.
+
+/** Ids a page covers. */
+export const BITS_PER_PAGE = 4096;
+const PAGE_BYTES = BITS_PER_PAGE / 8;
+
+/** A page as it is kept on disk: bit i is id page * BITS_PER_PAGE + i; null = no bit set. */
+export interface BitPage {
+  page: number;
+  bits: Uint8Array | null;
+}
+
+interface HeldPage {
+  bits: Uint8Array;
+  count: number;
+}
+
+export class VisitedBits {
+  readonly #pages = new Map<number, HeldPage>();
+  /** Pages that differ from what was last taken by takeChanges(). */
+  readonly #changed = new Set<number>();
+  #count = 0;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  add(id: number): void {
+    const page = Math.floor(id / BITS_PER_PAGE);
+    let held = this.#pages.get(page);
+    if (held === undefined) {
+      held = { bits: new Uint8Array(PAGE_BYTES), count: 0 };
+      this.#pages.set(page, held);
+    }
+    const bit = id % BITS_PER_PAGE;
+    const byte = held.bits[bit >> 3] as number;
+    const mask = 1 << (bit & 7);
+    if ((byte & mask) !== 0) return;
+    held.bits[bit >> 3] = byte | mask;
+    held.count += 1;
+    this.#count += 1;
+    this.#changed.add(page);
+  }
+
+  /** True when the bit was set. */
+  delete(id: number): boolean {
+    const page = Math.floor(id / BITS_PER_PAGE);
+    const held = this.#pages.get(page);
+    if (held === undefined) return false;
+    const bit = id % BITS_PER_PAGE;
+    const byte = held.bits[bit >> 3] as number;
+    const mask = 1 << (bit & 7);
+    if ((byte & mask) === 0) return false;
+    held.bits[bit >> 3] = byte & ~mask;
+    held.count -= 1;
+    this.#count -= 1;
+    this.#changed.add(page);
+    if (held.count === 0) this.#pages.delete(page);
+    return true;
+  }
+
+  /** The pages that changed since the last call. */
+  takeChanges(): BitPage[] {
+    const changes = [...this.#changed].map((page) => ({ page, bits: this.#pages.get(page)?.bits ?? null }));
+    this.#changed.clear();
+    return changes;
+  }
+
+  /** Adds the bits of stored pages; pages of another length are ignored. */
+  load(pages: Iterable<BitPage>): void {
+    for (const { page, bits } of pages) {
+      if (bits === null || bits.length !== PAGE_BYTES) continue;
+      const first = page * BITS_PER_PAGE;
+      for (let i = 0; i < BITS_PER_PAGE; i += 1) {
+        if (((bits[i >> 3] as number) & (1 << (i & 7))) !== 0) this.add(first + i);
+      }
+      this.#changed.delete(page);
+    }
+  }
+}
