@@ -16,6 +16,11 @@ import type { ChunkSpan } from './segments.ts';
 /** Breaks without a single new byte in between, after which a transfer gives up. */
 const FRUITLESS_TRIES_MAX = 3;
 const RETRY_BASE_MS = 100;
+/**
+ * A break that comes later than this after the last new byte ends the transfer: with one more try (connect and head take up to 12 s) readers
+ * would hear nothing for 20 s, and their clients would avoid this cache for all origins (connected-cache 3.5, R4).
+ */
+const RETRY_WITHIN_MS = 5000;
 /** Answers that say nothing about the object; anything else means it is gone or changed. */
 const isPassing = (status: number) => status >= 500 || status === 408 || status === 429;
 
@@ -43,6 +48,7 @@ export class Transfer {
   readonly #abort = new AbortController();
   #writer: ChunkWriter;
   #response: OpenResponse | null = null;
+  #progressAtMs = 0;
 
   constructor(
     object: CacheObject,
@@ -88,6 +94,7 @@ export class Transfer {
    */
   async run(first?: { response: OpenResponse; skipBytes: number }): Promise<void> {
     let next = first;
+    this.#progressAtMs = this.#deps.clock.monotonicMs();
     for (let fruitless = 0; ; ) {
       const before = this.#writer.received;
       try {
@@ -98,7 +105,8 @@ export class Transfer {
       } catch (error) {
         this.#abort.signal.throwIfAborted();
         fruitless = this.#writer.received > before ? 1 : fruitless + 1;
-        if (!isWorthRetrying(error) || fruitless >= FRUITLESS_TRIES_MAX) throw error;
+        const isLate = this.#deps.clock.monotonicMs() - this.#progressAtMs > RETRY_WITHIN_MS;
+        if (isLate || !isWorthRetrying(error) || fruitless >= FRUITLESS_TRIES_MAX) throw error;
         await this.#deps.clock.sleep(RETRY_BASE_MS * 2 ** fruitless, this.#abort.signal);
       }
     }
@@ -106,7 +114,10 @@ export class Transfer {
 
   #newWriter(): ChunkWriter {
     return new ChunkWriter(this.#object, this.start, this.#deps.hotBodies, () => this.#deps.loader.warmUntil(), {
-      onProgress: () => this.#onProgress(this),
+      onProgress: () => {
+        this.#progressAtMs = this.#deps.clock.monotonicMs();
+        this.#onProgress(this);
+      },
       onBackpressure: (isPaused) => (isPaused ? this.#response?.pause() : this.#response?.resume()),
       onError: (error) => this.#abort.abort(driveError(error, this.#object)),
     });
