@@ -6,6 +6,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { CHUNKS_PER_PAGE, ChunkMap, chunkCount } from './chunk-map.ts';
+import type { HeldObjects } from './held-objects.ts';
 import { type ObjectMeta, rangeValidator } from './object-meta.ts';
 import { ENGINE_SLOT, ObjectState, stampOf } from './object-state.ts';
 import { ObjectView } from './object-view.ts';
@@ -25,6 +26,8 @@ export interface ObjectHome {
   readonly capBytes: number;
   /** Threads that may use its objects, the engine included. */
   readonly stateSlots: number;
+  /** Where obsolete objects stay findable while readers have them open. */
+  readonly held?: HeldObjects;
   objectPath(id: number): string;
   /** Has an object's changes written to the index soon. */
   markDirty(object: CacheObject): void;
@@ -124,7 +127,12 @@ export class CacheObject extends ObjectView {
         this.#tellClosed();
       });
     }
-    return this.fd < 0;
+    const isClosed = this.fd < 0;
+    if (this.isObsolete) {
+      if (isClosed) this.drive.held?.delete(this);
+      else this.drive.held?.add(this);
+    }
+    return isClosed;
   }
 
   /** Calls back once no descriptor of the file is open any more: only then its blocks are free. One listener. */

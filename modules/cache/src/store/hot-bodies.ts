@@ -23,7 +23,7 @@ export class HotBodies {
     if (object.isObsolete || body.length !== object.sizeBytes) return;
     this.drop(object);
     // A copy of its own: a piece of a pooled buffer would hold the whole pool.
-    object.hotBody = Buffer.from(body);
+    object.hotBody = object.state.slots > 1 ? sharedCopy(body) : Buffer.from(body);
     this.#objects.add(object);
     this.#bytes += body.length;
     for (const oldest of this.#objects) {
@@ -37,4 +37,11 @@ export class HotBodies {
     this.#bytes -= object.sizeBytes;
     object.hotBody = null;
   }
+}
+
+/** One body for all threads. */
+function sharedCopy(body: Buffer): Buffer {
+  const copy = Buffer.from(new SharedArrayBuffer(body.length));
+  body.copy(copy);
+  return copy;
 }

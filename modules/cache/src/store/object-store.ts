@@ -6,6 +6,7 @@ import { Drive } from './drive.ts';
 import type { ObjectRow } from './drive-index.ts';
 import { HotBodies } from './hot-bodies.ts';
 import type { ObjectMeta } from './object-meta.ts';
+import { noScrubFigures } from './scrub-figures.ts';
 
 /** Objects whose state is kept in memory; the rest is looked up in the index. */
 const LIVE_OBJECTS_MAX = 50_000;
@@ -25,6 +26,7 @@ export interface DriveSettings {
 export class ObjectStore {
   readonly drives: readonly Drive[];
   readonly hotBodies = new HotBodies();
+  readonly scrubFigures = noScrubFigures();
   readonly #byKey = new Map<string, CacheObject>();
   readonly #logger: Logger;
   /** Told about each object that is complete and in an index: it outlives the process from here on. */
@@ -181,6 +183,31 @@ export class ObjectStore {
     return drive !== undefined && (await drive.committed()) && !object.isObsolete;
   }
 
+  /** An obsolete object that readers still have open. */
+  heldObject(key: string, id: number): CacheObject | undefined {
+    for (const drive of this.drives) {
+      const held = drive.held.find(key, id);
+      if (held !== undefined) return held;
+    }
+    return undefined;
+  }
+
+  /** Another thread gave back uses of obsolete objects: closes those that were waiting for it. */
+  closeReleased(): void {
+    for (const drive of this.drives) drive.held.closeReleased();
+  }
+
+  /** A thread is no more: gives back what it used; answers how many uses there were. */
+  releaseSlot(slot: number): number {
+    let uses = 0;
+    for (const drive of this.drives) {
+      for (const object of drive.live.values()) uses += object.state.releaseSlot(slot);
+      for (const object of drive.held.values()) uses += object.state.releaseSlot(slot);
+    }
+    this.closeReleased();
+    return uses;
+  }
+
   /** Notes a hit for eviction and keeps the memory bounded. */
   touch(object: CacheObject): void {
     object.visit();
@@ -204,10 +231,13 @@ export class ObjectStore {
     for (const [key, object] of this.#byKey) {
       if (this.#byKey.size <= target) return;
       if (object.uses > 0 || object.isDirty || object.work?.isActive) continue;
+      // Another thread may have begun to read it just now.
+      if (!object.closeFile()) continue;
       this.#byKey.delete(key);
       for (const drive of this.drives) if (drive === object.drive) drive.unload(object);
       this.hotBodies.drop(object);
-      object.closeFile();
+      // From here on another object may stand for this key: other threads must ask.
+      object.state.noteChange();
     }
   }
 
@@ -217,8 +247,7 @@ export class ObjectStore {
     for (const object of this.#byKey.values()) {
       if (open <= OPEN_FILES_MAX * 0.9) return;
       if (object.fd < 0 || object.uses > 0 || object.work?.isActive) continue;
-      object.closeFile();
-      open -= 1;
+      if (object.closeFile()) open -= 1;
     }
   }
 
