@@ -1,12 +1,12 @@
 // Brings chunks into memory off the event loop and checks their CRC before they are served: sendfile of a cold page would stop everything else.
 
-import { read } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { EdgeError, type Logger, Semaphore } from '@wayside/kit';
 import type { CacheObject } from './cache-object.ts';
 import { CHUNK_BYTES, chunkStart } from './chunk-map.ts';
 import { isChunkReady, warmUntilSecs } from './chunk-readiness.ts';
 import { HotBodies } from './hot-bodies.ts';
+import { readFully } from './stored-file.ts';
 
 /** Chunks read at the same time: the thread pool has 4 threads, more only queue there. */
 const LOADS_MAX = 8;
@@ -95,18 +95,4 @@ export class ChunkLoader {
       object.release();
     }
   }
-}
-
-async function readFully(fd: number, buffer: Buffer, length: number, position: number): Promise<number> {
-  let done = 0;
-  while (done < length) {
-    const bytes = await new Promise<number>((resolve, reject) => {
-      read(fd, buffer, done, length - done, position + done, (error, count) =>
-        error ? reject(error) : resolve(count),
-      );
-    });
-    if (bytes === 0) break;
-    done += bytes;
-  }
-  return done;
 }

@@ -50,7 +50,7 @@ export interface IndexTotals {
 }
 
 /** Single values that are kept with the objects. */
-export type StateName = 'stored_bytes' | 'objects' | 'hand' | 'clean' | `scrub_${string}`;
+export type StateName = 'stored_bytes' | 'objects' | 'hand' | 'clean' | 'scrub_id' | 'scrub_pass_at';
 
 interface RawRow {
   id: number;

@@ -3,11 +3,13 @@
 import { unlink } from 'node:fs/promises';
 import { describeError, type Logger } from '@wayside/kit';
 import { CacheObject, type ObjectHome } from './cache-object.ts';
+import { ChunkMap } from './chunk-map.ts';
 import { DriveFiles } from './drive-files.ts';
 import { DriveHealth } from './drive-health.ts';
-import { DriveIndex, type ObjectRow } from './drive-index.ts';
+import { DriveIndex, type ObjectRow, type ScrubRow } from './drive-index.ts';
 import { type DriveIssue, driveIssueOf, isIndexDamage, isOutOfSpace, STALLED } from './drive-issue.ts';
 import { DriveSpace } from './drive-space.ts';
+import { HeldObjects } from './held-objects.ts';
 import { IndexLog } from './index-log.ts';
 import type { SelectedRow, Selection } from './index-selection.ts';
 import type { ObjectMeta } from './object-meta.ts';
@@ -27,6 +29,8 @@ export class Drive implements ObjectHome {
   issue: DriveIssue | null = null;
   issueText = '';
   evictedObjects = 0;
+  /** Obsolete objects that readers still have open. */
+  readonly held = new HeldObjects();
   /** Objects in memory, by id. */
   readonly live = new Map<number, CacheObject>();
   readonly files: DriveFiles;
@@ -430,12 +434,48 @@ export class Drive implements ObjectHome {
     this.#log.flush();
   }
 
-  /** The room that one object takes was found to be another. */
-  noteStoredBytes(id: number, storedBytes: number, foundBytes: number): void {
-    if (this.#index === null || this.live.has(id)) return;
+  /** The room that an object takes was found to be another: what a broken fill left, or what a power cut took. */
+  noteStoredBytes(key: string, id: number, foundBytes: number): void {
+    const row = this.live.has(id) ? undefined : this.findRow(key);
+    if (row === undefined || row.id !== id || row.storedBytes === foundBytes) return;
     this.#read((index) => index.settleInterrupted([{ id, storedBytes: foundBytes }]));
-    if (foundBytes > storedBytes) this.#space.take(foundBytes - storedBytes);
-    else this.#space.give(storedBytes - foundBytes);
+    if (foundBytes > row.storedBytes) this.#space.take(foundBytes - row.storedBytes);
+    else this.#space.give(row.storedBytes - foundBytes);
+  }
+
+  /** Used since the eviction hand last passed. */
+  isVisited(object: CacheObject): boolean {
+    return object.state.isVisited || this.#sieve.isVisited(object.id);
+  }
+
+  /** What is there of an object, from memory or the index. */
+  chunksOf(id: number, sizeBytes: number): ChunkMap | undefined {
+    const object = this.live.get(id);
+    if (object !== undefined) return object.chunks;
+    const pages = this.#read((index) => index.pages(id, sizeBytes));
+    if (pages === undefined) return undefined;
+    const chunks = new ChunkMap(sizeBytes);
+    for (const page of pages) chunks.loadPage(page);
+    return chunks;
+  }
+
+  /** Objects with id > after, in order of arrival; undefined while the drive is out. */
+  scrubRows(after: number): ScrubRow[] | undefined {
+    return this.#read((index) => index.scrubRows(after));
+  }
+
+  /** Id the scrubber has come to, 0 between two passes; end of the last pass, ms since 1970. */
+  scrubPosition(): { id: number; lastPassAtMs: number } {
+    const position = this.#read((index) => ({
+      id: index.state('scrub_id'),
+      lastPassAtMs: index.state('scrub_pass_at'),
+    }));
+    return position ?? { id: 0, lastPassAtMs: 0 };
+  }
+
+  saveScrubPosition({ id, lastPassAtMs }: { id: number; lastPassAtMs?: number }): void {
+    const pass = lastPassAtMs === undefined ? {} : { scrub_pass_at: lastPassAtMs };
+    this.#read((index) => index.setState({ scrub_id: id, ...pass }));
   }
 
   /** Deletes files that no row knows: a process killed between creating a file and writing its row leaves them. None after a clean end. */

@@ -111,6 +111,10 @@ export class ObjectState {
     if (Atomics.load(this.#words, VISITED) === 0) Atomics.store(this.#words, VISITED, 1);
   }
 
+  get isVisited(): boolean {
+    return Atomics.load(this.#words, VISITED) !== 0;
+  }
+
   /** True when there was a hit since the last call. */
   takeVisit(): boolean {
     return Atomics.exchange(this.#words, VISITED, 0) === 1;

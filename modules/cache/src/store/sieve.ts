@@ -38,6 +38,10 @@ export class Sieve {
     this.#visited.delete(id);
   }
 
+  isVisited(id: number): boolean {
+    return this.#visited.has(id);
+  }
+
   get visitedCount(): number {
     return this.#visited.count;
   }

@@ -42,6 +42,12 @@ export class VisitedBits {
     this.#changed.add(page);
   }
 
+  has(id: number): boolean {
+    const bit = id % BITS_PER_PAGE;
+    const byte = this.#pages.get(Math.floor(id / BITS_PER_PAGE))?.bits[bit >> 3] ?? 0;
+    return (byte & (1 << (bit & 7))) !== 0;
+  }
+
   /** True when the bit was set. */
   delete(id: number): boolean {
     const page = Math.floor(id / BITS_PER_PAGE);
