@@ -92,6 +92,15 @@ export class ContentHandler {
       this.#refuse(response, 414);
       return;
     }
+    // RFC 9110 15.6.6: node:http also hands over HTTP/0.9 and 2.0 request lines. RFC 9112 3.2: more than one Host.
+    if (!request.httpVersion.startsWith('1.')) {
+      this.#refuse(response, 505, ['Connection', 'close']);
+      return;
+    }
+    if (request.rawHeaders.filter((text, i) => i % 2 === 0 && text.toLowerCase() === 'host').length > 1) {
+      this.#refuse(response, 400);
+      return;
+    }
     const admitted = this.#admissions.admit(url, request.headers.host);
     if ('refused' in admitted) {
       this.#refuseAdmission(response, admitted);
