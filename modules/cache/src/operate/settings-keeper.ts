@@ -15,11 +15,11 @@ export interface AppliedSettings {
 
 export class SettingsKeeper {
   readonly #drives: readonly Drive[];
-  readonly #apply: (settings: DesiredSettings) => void;
+  readonly #apply: (settings: DesiredSettings) => void | Promise<void>;
   readonly #logger: Logger;
   applied: AppliedSettings = { version: null, problems: [] };
 
-  constructor(drives: readonly Drive[], apply: (settings: DesiredSettings) => void, logger: Logger) {
+  constructor(drives: readonly Drive[], apply: (settings: DesiredSettings) => void | Promise<void>, logger: Logger) {
     this.#drives = drives;
     this.#apply = apply;
     this.#logger = logger;
@@ -32,7 +32,7 @@ export class SettingsKeeper {
       if (saved === undefined) continue;
       const { settings, problems } = parseDesired(saved);
       if (problems.length > 0) continue;
-      this.#apply(settings);
+      await this.#apply(settings);
       this.applied = { version: versionOf(saved), problems: [] };
       return;
     }
@@ -47,7 +47,7 @@ export class SettingsKeeper {
       this.applied = { version: this.applied.version, problems };
       return this.applied;
     }
-    this.#apply(settings);
+    await this.#apply(settings);
     this.applied = { version: versionOf(desired), problems: [] };
     this.#logger.info('Desired properties applied', {
       version: this.applied.version,

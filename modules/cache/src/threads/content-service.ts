@@ -1,0 +1,135 @@
+// Serves clients: on this thread alone, or on delivery threads with this one as their engine.
+
+import type { AddressInfo } from 'node:net';
+import { closeServer, type Logger, listen } from '@wayside/kit';
+import type { EgressBudget } from '../deliver/egress-budget.ts';
+import type { Fills } from '../fill/fills.ts';
+import type { Openings } from '../fill/openings.ts';
+import { makeContentServer } from '../listen/content-server.ts';
+import type { TrafficCounters, TrafficSource } from '../operate/traffic-counters.ts';
+import type { OriginTable, OriginTableOptions } from '../origin/origins.ts';
+import type { AccessLog } from '../request/access-log.ts';
+import { Admissions } from '../request/admission.ts';
+import { ContentHandler, type SlowPath } from '../request/content-handler.ts';
+import { MissPath } from '../request/miss-path.ts';
+import { ObjectDelivery } from '../request/object-delivery.ts';
+import type { OriginRelay } from '../request/origin-relay.ts';
+import type { CacheObject } from '../store/cache-object.ts';
+import type { ObjectStore } from '../store/object-store.ts';
+import type { VariantIndex } from '../variants/variant-index.ts';
+import { DeliveryThreads } from './delivery-threads.ts';
+import { ForwardedResponse } from './forwarded-response.ts';
+import type { ThreadSettings } from './messages.ts';
+
+const STOP_GRACE_MS = 3000;
+
+export interface ContentServiceDeps {
+  origins: OriginTable;
+  store: ObjectStore;
+  variants: VariantIndex;
+  openings: Openings;
+  fills: Fills;
+  relay: OriginRelay;
+  counters: TrafficCounters;
+  budget: EgressBudget;
+  accessLog: AccessLog;
+  logger: Logger;
+  writeLine: (line: string) => void;
+}
+
+export interface ContentServiceOptions {
+  /** 1: this thread does everything. More: so many delivery threads, and this one as the engine. */
+  threads: number;
+  listen: { host: string | undefined; port: number };
+  origins: OriginTableOptions;
+  loopMark: string;
+  isAccessLogOn: boolean;
+  /** Of SharedEgress, for several threads. */
+  egressMemory: SharedArrayBuffer | null;
+}
+
+export class ContentService {
+  /** Handles requests on this thread: all of them when it is the only one, otherwise those of its own listeners. */
+  readonly handler: ContentHandler;
+  readonly #deps: ContentServiceDeps;
+  readonly #options: ContentServiceOptions;
+  readonly #slow: SlowPath;
+  #threads: DeliveryThreads | null = null;
+  #server: ReturnType<typeof makeContentServer> | null = null;
+  #settings: ThreadSettings = { origins: [], maxEgressMbps: null, isDraining: false };
+
+  constructor(deps: ContentServiceDeps, options: ContentServiceOptions) {
+    this.#deps = deps;
+    this.#options = options;
+    const { store, variants, relay, counters, origins, accessLog, logger } = deps;
+    const delivery = new ObjectDelivery({ ...deps, now: Date.now, divert });
+    const missPath = new MissPath({ ...deps, delivery, now: Date.now });
+    this.#slow = {
+      serve: (client) => missPath.serve(client),
+      change: (client) => {
+        counters.results.BYPASS += 1;
+        return relay.change(client);
+      },
+    };
+    this.handler = new ContentHandler({
+      origins,
+      objects: {
+        peek: (key) => store.peek(key),
+        peekVariant: (mark, request) => variants.peek(mark as CacheObject, request),
+      },
+      delivery,
+      slow: this.#slow,
+      counters,
+      accessLog,
+      logger,
+      loopMark: options.loopMark,
+      now: Date.now,
+    });
+  }
+
+  /** Figures of all threads. */
+  get traffic(): TrafficSource {
+    return this.#threads ?? this.#deps.counters;
+  }
+
+  /** The delivery threads, null when this thread does everything. */
+  get threads(): DeliveryThreads | null {
+    return this.#threads;
+  }
+
+  /** Resolves with the address when clients can connect. */
+  async start(): Promise<AddressInfo> {
+    const { threads, egressMemory, listen: address } = this.#options;
+    if (threads === 1 || egressMemory === null) {
+      this.#server = makeContentServer(this.handler.handle);
+      return listen(this.#server, address);
+    }
+    this.#threads = new DeliveryThreads(
+      { ...this.#deps, admissions: new Admissions(this.#deps.origins), slow: this.#slow },
+      { ...this.#options, egressMemory, settings: this.#settings },
+    );
+    return this.#threads.start();
+  }
+
+  /** Puts settings in force; resolves when every thread works by them. */
+  async apply(settings: ThreadSettings): Promise<void> {
+    this.#settings = settings;
+    this.#deps.origins.setDesired(settings.origins);
+    this.#deps.budget.setCap(settings.maxEgressMbps);
+    this.handler.isDraining = settings.isDraining;
+    await this.#threads?.apply(settings);
+  }
+
+  async stop(): Promise<void> {
+    if (this.#server !== null) await closeServer(this.#server, STOP_GRACE_MS);
+    await this.#threads?.stop();
+  }
+}
+
+/** A client whose connection another thread holds gets its object from there. */
+function divert(...[client, object, result]: Parameters<ObjectDelivery['deliver']>): boolean {
+  const { response } = client;
+  if (!(response instanceof ForwardedResponse)) return false;
+  response.thread.deliver(response, object as CacheObject, client, result);
+  return true;
+}
