@@ -2,7 +2,8 @@
 
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { type LogLevel, loadConfig } from '@wayside/kit';
+import { ConfigError, type LogLevel, loadConfig } from '@wayside/kit';
+import { checkIpPrefix } from './addresses/ip-prefix.ts';
 
 const SCHEMA: object = JSON.parse(readFileSync(new URL('./config.schema.json', import.meta.url), 'utf8'));
 const PACKAGE: { version: string } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
@@ -29,6 +30,7 @@ export interface CloudConfig {
   heartbeatWindowSecs: number;
   probeIntervalSecs: number;
   sessionHours: number;
+  trustedProxies: readonly string[];
   metricsPublic: boolean;
   logLevel: LogLevel;
 }
@@ -36,12 +38,23 @@ export interface CloudConfig {
 /** Reads the settings from the environment. Throws ConfigError with every problem. */
 export function loadCloudConfig(env: { [name: string]: string | undefined }): CloudConfig {
   const loaded = loadConfig<CloudConfig>({ schema: SCHEMA, sources: { env } });
+  refuseBadPrefixes(loaded.trustedProxies);
   const config = {
     ...loaded,
     imageTag: loaded.imageTag ?? CLOUD_VERSION,
     installScript: loaded.installScript ?? fileURLToPath(new URL('../../../scripts/install.sh', import.meta.url)),
   };
   return Object.freeze(config);
+}
+
+function refuseBadPrefixes(prefixes: readonly string[]): void {
+  const problems = prefixes.flatMap((text, index) => {
+    const check = checkIpPrefix(text);
+    return check.ok
+      ? []
+      : [{ path: `WAYSIDE_CLOUD_TRUSTED_PROXIES (trustedProxies.${index})`, message: `is "${text}": ${check.why}` }];
+  });
+  if (problems.length > 0) throw new ConfigError(problems);
 }
 
 /** Every name and address of this cloud, the IoT Hub host name first, none twice. */

@@ -3,6 +3,7 @@
 import { EdgeError } from '@wayside/kit';
 import type { JsonObject } from '@wayside/protocol';
 import { NODE_ERRORS } from './node-errors.ts';
+import { ROUTING_ERRORS } from './routing-errors.ts';
 
 export const ERRORS = {
   CLOUD_ARGUMENT_INVALID: {
@@ -103,6 +104,7 @@ export const ERRORS = {
     action: 'Check free space and rights of the state directory; the cause is in the message.',
   },
   ...NODE_ERRORS,
+  ...ROUTING_ERRORS,
 } as const;
 
 export type CloudErrorCode = keyof typeof ERRORS;

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { TlsListener } from '@wayside/gateway';
 import { type Clock, closeServer, type Logger, listen } from '@wayside/kit';
+import { Accounts } from './accounts/accounts.ts';
 import type { ApiParts } from './api/parts.ts';
 import { apiRoutes } from './api/routes.ts';
 import { createWebApp } from './api/web-app.ts';
@@ -30,6 +31,8 @@ import { ensureAdmin, ensureSecretFile } from './people/first-start.ts';
 import { People } from './people/people.ts';
 import { runCertificateRenewal } from './pki/certificate-renewal.ts';
 import { ensureServerIdentity, type ServerIdentity } from './pki/server-identity.ts';
+import { type OpenRouting, openRouting } from './routing/open-routing.ts';
+import { ClientAddresses } from './steering/client-address.ts';
 
 const STATE_DIR_MODE = 0o700;
 const HOUR_MS = 3_600_000;
@@ -51,6 +54,7 @@ interface Services extends ApiParts {
   intake: HealthIntake;
   metrics: CloudMetrics;
   unfollow(): Promise<void>;
+  openRouting: OpenRouting;
 }
 
 /** Opens everything; throws and leaves nothing open when a part cannot start. */
@@ -75,6 +79,7 @@ export async function startCloud(config: CloudConfig, clock: Clock, logger: Logg
     const running = [
       services.watch.run(loops.signal),
       services.probes.run(loops.signal),
+      services.openRouting.run(loops.signal),
       runCertificateRenewal({
         ...{ clock, logger, signal: loops.signal },
         ensure: () => ensureServerIdentity(join(config.stateDir, 'ca'), names, clock.nowMs()),
@@ -94,6 +99,7 @@ export async function startCloud(config: CloudConfig, clock: Clock, logger: Logg
         await Promise.all([closeServer(server, CLOSE_GRACE_MS), mqtt.close()]);
         await Promise.all(running);
         await services.intake.stop();
+        await services.openRouting.idle();
         await services.unfollow();
         await platform.close();
       },
@@ -116,14 +122,18 @@ interface ServiceParts {
 async function createServices(config: CloudConfig, parts: ServiceParts): Promise<Services> {
   const { clock, logger, platform, identity, loops } = parts;
   const db: NodeDb = platform.db.withTables<NodeTableMap>();
-  const customerId = await ensureCustomerId(db);
+  const accounts = await Accounts.open(db, clock, await ensureCustomerId(db));
   const people = new People({ db, clock, sessionMs: config.sessionHours * HOUR_MS });
   await ensureAdmin(people, config.stateDir);
   const timeline = new Timeline(db, () => clock.nowMs());
   const images = { prefix: config.imagePrefix, tag: config.imageTag };
   const rules = { driveSizeGbMin: config.driveSizeGbMin };
-  const nodes = new NodeRegistry({ db, platform, clock, logger, timeline, customerId, images, rules });
+  const nodes: NodeRegistry = new NodeRegistry({
+    ...{ db, platform, clock, logger, timeline, accounts, images, rules },
+    onChange: (name, node) => opened.onNode(name, node),
+  });
   await nodes.repair();
+  const opened: OpenRouting = await openRouting({ db, clock, logger, accounts }, await nodes.list());
   const metrics = createMetrics({ db, platform, watch: () => watch, probes: () => probes, version: CLOUD_VERSION });
   const watch: NodeWatch = new NodeWatch({
     ...{ db, platform, clock, logger, timeline },
@@ -131,6 +141,7 @@ async function createServices(config: CloudConfig, parts: ServiceParts): Promise
     findNode: (name) => nodes.find(name),
     listNodes: () => nodes.list(),
     probeOf: (name) => probes.stateOf(name),
+    onJudged: opened.onJudged,
   });
   const probes: ProbeLoop = new ProbeLoop({
     clock,
@@ -153,6 +164,7 @@ async function createServices(config: CloudConfig, parts: ServiceParts): Promise
     ...{ db, platform, clock, logger, timeline },
     onNews: (nodeName) => {
       void watch.wake(nodeName);
+      opened.onNews(nodeName);
       // A node that comes to life need not wait for its first round.
       if (probes.stateOf(nodeName).last !== null) return;
       void nodes.find(nodeName).then((node) => (node ? probes.probeNow(node, loops) : undefined));
@@ -162,9 +174,11 @@ async function createServices(config: CloudConfig, parts: ServiceParts): Promise
   await intake.start();
   const endpoint = { hostname: config.hostname, mqttPort: config.publicMqttPort, httpsPort: config.publicHttpsPort };
   const caCertificate = identity.authority;
-  const registration = new Registration({ db, platform, clock, timeline, customerId, images, endpoint, caCertificate });
+  const registration = new Registration({ db, platform, clock, timeline, images, endpoint, caCertificate });
   return {
-    ...{ db, platform, clock, logger, people, nodes, registration, timeline, watch, probes, intake, metrics, unfollow },
+    ...{ db, platform, clock, logger, people, accounts, nodes, registration, timeline, watch, probes, intake },
+    ...{ metrics, unfollow, openRouting: opened, routing: opened.routing, prefixes: opened.book },
+    clientAddresses: new ClientAddresses(config.trustedProxies),
     version: CLOUD_VERSION,
     caCertificate,
     mqttPort: config.publicMqttPort,

@@ -2,6 +2,7 @@
 
 import { FakeClock, silentLogger } from '@wayside/kit';
 import type { JsonObject, ModulesContent } from '@wayside/protocol';
+import { Accounts } from '../src/accounts/accounts.ts';
 import { refusal } from '../src/errors.ts';
 import type { NodeRecord } from '../src/nodes/node-record.ts';
 import { NodeRegistry } from '../src/nodes/node-registry.ts';
@@ -118,6 +119,7 @@ export interface NodeBench {
   platform: FakePlatform;
   timeline: Timeline;
   nodes: NodeRegistry;
+  accounts: Accounts;
   /** Texts of the node's timeline. */
   events(name?: string): Promise<string[]>;
   aNode(fields?: object): Promise<NodeRecord>;
@@ -128,17 +130,21 @@ export async function createBench(): Promise<NodeBench> {
   const clock = new FakeClock();
   const platform = new FakePlatform();
   const timeline = new Timeline(db, () => clock.nowMs());
+  const accounts = await Accounts.open(db, clock, CUSTOMER_ID);
+  await accounts.change(CUSTOMER_ID, { privatePrefixes: true });
   const nodes = new NodeRegistry({
     ...{ db, platform, clock, timeline },
     logger: silentLogger,
-    customerId: CUSTOMER_ID,
+    accounts,
     images: IMAGES,
     rules: { driveSizeGbMin: 10 },
   });
   return {
-    ...{ db, clock, platform, timeline, nodes },
+    ...{ db, clock, platform, timeline, nodes, accounts },
     events: async (name = 'edge1') => (await timeline.list(name, { limit: 1000 })).map((event) => event.text),
-    aNode: (fields = {}) =>
-      nodes.create({ name: 'edge1', ipAddress: '127.0.0.1', drives: [{ path: '/d', sizeGb: 10 }], ...fields }),
+    aNode: async (fields = {}) => {
+      const drives = [{ path: '/d', sizeGb: 10 }];
+      return (await nodes.create({ name: 'edge1', ipAddress: '127.0.0.1', drives, ...fields })).node;
+    },
   };
 }

@@ -5,6 +5,7 @@ import { refusal } from '../errors.ts';
 import { stateTextOf } from '../health/judge.ts';
 import { toReason } from '../health/monitor.ts';
 import type { StoredJudgement } from '../health/node-status.ts';
+import type { FieldWarning } from '../nodes/node-fields.ts';
 import type { NodeAnswer, NodeRecord } from '../nodes/node-record.ts';
 import { fieldsOf } from '../nodes/node-registry.ts';
 import { provisioningCommand } from '../nodes/provisioning-command.ts';
@@ -33,7 +34,8 @@ export function actorOf(call: Call): Actor {
 
 function fieldRoutes(parts: ApiParts): Route[] {
   const { nodes, watch } = parts;
-  const answerFresh = async (node: NodeRecord) => json(toAnswer(parts, node, (await watch.look(node)).judgement));
+  const answerFresh = async (node: NodeRecord, warnings: FieldWarning[] = []) =>
+    json({ ...toAnswer(node, (await watch.look(node)).judgement), ...(warnings.length > 0 ? { warnings } : {}) });
   return [
     {
       method: 'get',
@@ -44,7 +46,7 @@ function fieldRoutes(parts: ApiParts): Route[] {
       handle: async () => {
         const list = await nodes.list();
         const answers: NodeAnswer[] = [];
-        for (const node of list) answers.push(toAnswer(parts, node, await watch.judgementOf(node)));
+        for (const node of list) answers.push(toAnswer(node, await watch.judgementOf(node)));
         return json({ nodes: answers });
       },
     },
@@ -55,11 +57,11 @@ function fieldRoutes(parts: ApiParts): Route[] {
       summary: 'Create a cache node: its record, its device and its first deployment',
       body: { schema: NODE_CREATE, checkedBy: 'route', bytesMax: FIELDS_BYTES_MAX },
       success: { status: 201, description: 'The node.', schema: ref('Node') },
-      refusals: [409],
+      refusals: [404, 409],
       handle: async (call) => {
-        const node = await nodes.create(call.body, actorOf(call));
+        const { node, warnings } = await nodes.create(call.body, actorOf(call));
         await watch.wake(node.name);
-        return answerFresh(node);
+        return answerFresh(node, warnings);
       },
     },
     {
@@ -81,9 +83,9 @@ function fieldRoutes(parts: ApiParts): Route[] {
       success: { status: 200, description: 'The node afterwards.', schema: ref('Node') },
       refusals: [404, 409],
       handle: async (call) => {
-        const { node } = await nodes.change(nameOf(call), call.body, actorOf(call));
+        const { node, warnings } = await nodes.change(nameOf(call), call.body, actorOf(call));
         await watch.wake(node.name);
-        return answerFresh(node);
+        return answerFresh(node, warnings);
       },
     },
     {
@@ -123,7 +125,7 @@ function provisioningRoutes(parts: ApiParts): Route[] {
           text: `Registration key issued by ${by}`,
         });
         const { cloudUrl, pin, mqttPort, daemonImage } = parts;
-        const { customerId } = nodes;
+        const { customerId } = node;
         return json({
           command: provisioningCommand(node, { cloudUrl, pin, mqttPort, daemonImage, customerId, registrationKey }),
           customerId,
@@ -185,11 +187,11 @@ function deploymentRoutes(parts: ApiParts): Route[] {
   ];
 }
 
-function toAnswer(parts: ApiParts, node: NodeRecord, judgement: StoredJudgement): NodeAnswer {
+function toAnswer(node: NodeRecord, judgement: StoredJudgement): NodeAnswer {
   return {
     ...fieldsOf(node),
     cacheNodeId: node.cacheNodeId,
-    customerId: parts.nodes.customerId,
+    customerId: node.customerId,
     state: judgement.state,
     stateText: stateTextOf(judgement.state),
     reasons: judgement.reasons.map(toReason),

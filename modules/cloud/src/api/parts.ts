@@ -1,6 +1,7 @@
 // What the routes are made of: the services of the cache-node face, handed in by the composition root.
 
 import type { Clock, Logger } from '@wayside/kit';
+import type { Accounts } from '../accounts/accounts.ts';
 import type { NodeWatch } from '../health/node-watch.ts';
 import type { ProbeLoop } from '../health/probe-loop.ts';
 import type { NodeRegistry } from '../nodes/node-registry.ts';
@@ -9,6 +10,9 @@ import type { NodeDb } from '../nodes/tables.ts';
 import type { Timeline } from '../nodes/timeline.ts';
 import type { People } from '../people/people.ts';
 import type { Platform } from '../platform.ts';
+import type { PrefixBook } from '../routing/prefix-book.ts';
+import type { Routing } from '../routing/routing.ts';
+import type { ClientAddresses } from '../steering/client-address.ts';
 
 export interface ApiParts {
   db: NodeDb;
@@ -16,7 +20,11 @@ export interface ApiParts {
   clock: Clock;
   logger: Logger;
   people: People;
+  accounts: Accounts;
   nodes: NodeRegistry;
+  routing: Routing;
+  prefixes: PrefixBook;
+  clientAddresses: ClientAddresses;
   registration: Registration;
   timeline: Timeline;
   watch: NodeWatch;

@@ -39,7 +39,7 @@ interface RouteBase {
   success: {
     status: number;
     description: string;
-    contentType?: 'application/json' | 'text/plain' | 'application/x-pem-file' | 'text/event-stream';
+    contentType?: 'application/json' | 'text/plain' | 'text/csv' | 'application/x-pem-file' | 'text/event-stream';
     schema?: Schema;
   };
   /** HTTP statuses of its own refusals; those of the router come on top (openapi.ts). */

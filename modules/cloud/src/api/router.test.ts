@@ -53,6 +53,9 @@ describe('the OpenAPI document', () => {
       'post /provision',
       'get /events',
       'get /openapi.json',
+      'get /steering/docachehost',
+      'get /steering/node',
+      'get /steering/redirect',
     ];
     for (const route of wanted) {
       const [method, path] = route.split(' ') as [string, string];
@@ -66,6 +69,9 @@ describe('the OpenAPI document', () => {
       'get /ca.pem',
       'get /healthz',
       'get /openapi.json',
+      'get /steering/docachehost',
+      'get /steering/node',
+      'get /steering/redirect',
       'post /provision',
       'post /sessions',
     ]);
@@ -101,6 +107,6 @@ describe('the schema of a new node', () => {
     [{ name: 'a', prefixSource: 'ospf' }],
     [{ name: 'a', colour: 'red' }],
   ])('agrees with the rules of the fields on %j', (input) => {
-    expect(check(input)).toBe(readNodeFields(input, { driveSizeGbMin: 1 }).ok);
+    expect(check(input)).toBe(readNodeFields(input, { driveSizeGbMin: 1, ipv6: false, privatePrefixes: true }).ok);
   });
 });

@@ -1,14 +1,18 @@
 // Every route of /api/v1 (docs/contracts.md 6).
 
+import { accountRoutes } from './account-routes.ts';
 import { moduleRoutes } from './module-routes.ts';
 import { nodeRoutes } from './node-routes.ts';
 import { openRoutes } from './open-routes.ts';
 import type { ApiParts } from './parts.ts';
 import type { Route } from './route.ts';
+import { routingRoutes } from './routing-routes.ts';
+import { steeringRoutes } from './steering-routes.ts';
 import { watchRoutes } from './watch-routes.ts';
 
 export function apiRoutes(parts: ApiParts): Route[] {
   const routes: Route[] = [];
   routes.push(...openRoutes(parts, () => routes), ...nodeRoutes(parts), ...watchRoutes(parts), ...moduleRoutes(parts));
+  routes.push(...accountRoutes(parts), ...routingRoutes(parts), ...steeringRoutes(parts));
   return routes;
 }

@@ -1,7 +1,9 @@
 // JSON Schemas of what /api/v1 takes and answers; components of the OpenAPI document.
 
+import { ASN_MAX } from '../accounts/account.ts';
 import { CIDRS_MAX, DRIVE_SIZE_GB_MAX, DRIVES_MAX, EGRESS_MBPS_MAX, PORT_MAX } from '../nodes/node-fields.ts';
 import type { Schema } from './route.ts';
+import { ROUTING_SCHEMAS } from './routing-schemas.ts';
 
 const text: Schema = { type: 'string' };
 const time: Schema = { type: 'string', format: 'date-time' };
@@ -33,6 +35,14 @@ const NODE_FIELDS = {
   },
   isEnabled: { type: 'boolean', default: true, description: 'false: no clients are routed here.' },
   prefixSource: { enum: ['manual', 'bgp'], default: 'manual' },
+  asn: {
+    type: ['integer', 'null'],
+    minimum: 1,
+    maximum: ASN_MAX,
+    default: null,
+    description: 'AS of its clients; null: that of the account.',
+  },
+  isDraining: { type: 'boolean', default: false, description: 'true: no new clients, and 503 for the old ones.' },
 } satisfies { [name: string]: Schema };
 
 const CIDR_LIST: Schema = { type: 'array', maxItems: CIDRS_MAX, items: { type: 'string' } };
@@ -42,7 +52,7 @@ const NODE_NAME: Schema = { type: 'string', pattern: '^[a-zA-Z0-9_-]{1,90}$' };
 
 export const NODE_CREATE: Schema = {
   type: 'object',
-  properties: { name: NODE_NAME, ...NODE_FIELDS, cidrs: CIDR_INPUT },
+  properties: { name: NODE_NAME, ...NODE_FIELDS, cidrs: CIDR_INPUT, customerId: guid },
   required: ['name'],
   additionalProperties: false,
 };
@@ -89,7 +99,19 @@ const EVENT = object({
   nodeName: text,
   atUtc: time,
   kind: {
-    enum: ['node', 'registration', 'deployment', 'connection', 'module', 'daemon', 'probe', 'state', 'method', 'drive'],
+    enum: [
+      'node',
+      'registration',
+      'deployment',
+      'connection',
+      'module',
+      'daemon',
+      'probe',
+      'state',
+      'method',
+      'drive',
+      'routing',
+    ],
   },
   subject: text,
   text,
@@ -125,18 +147,22 @@ export const SCHEMAS = {
     registryReadWrite: text,
     device: text,
   }),
-  Node: object({
-    name: NODE_NAME,
-    ...NODE_FIELDS,
-    cidrs: CIDR_LIST,
-    cacheNodeId: guid,
-    customerId: guid,
-    state: { enum: STATES },
-    stateText: text,
-    reasons: { type: 'array', items: REASON },
-    createdAtUtc: time,
-    provisionedAtUtc: timeOrNull,
-  }),
+  Node: object(
+    {
+      name: NODE_NAME,
+      ...NODE_FIELDS,
+      cidrs: CIDR_LIST,
+      cacheNodeId: guid,
+      customerId: guid,
+      state: { enum: STATES },
+      stateText: text,
+      reasons: { type: 'array', items: REASON },
+      createdAtUtc: time,
+      provisionedAtUtc: timeOrNull,
+      warnings: { type: 'array', items: object({ path: text, message: text }) },
+    },
+    ['warnings'],
+  ),
   NodeList: object({ nodes: { type: 'array', items: { $ref: '#/components/schemas/Node' } } }),
   Provisioning: object({
     command: text,
@@ -195,5 +221,6 @@ export const SCHEMAS = {
       }),
     },
   }),
+  ...ROUTING_SCHEMAS,
   MethodAnswer: object({ status: integer, payload: {} }),
 } satisfies { [name: string]: Schema };

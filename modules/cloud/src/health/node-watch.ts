@@ -26,6 +26,8 @@ export interface NodeWatchOptions {
   findNode(name: string): Promise<NodeRecord | undefined>;
   listNodes(): Promise<NodeRecord[]>;
   probeOf(name: string): ProbeState;
+  /** Called with every judgement, also when it is the one before. */
+  onJudged?(name: string, judgement: StoredJudgement): void;
 }
 
 export interface WatchedNode extends GatheredFacts {
@@ -142,6 +144,7 @@ export class NodeWatch {
     }
     const { judgement, status } = await this.look(node);
     this.latest.set(nodeName, judgement);
+    this.options.onJudged?.(nodeName, judgement);
     const before = status.judgement;
     if (before && isSame(before, judgement)) return;
     await writeStatus(this.options.db, nodeName, { judgement });

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { checkFieldConflicts, FIELD_DEFAULTS, readNodeFields } from './node-fields.ts';
 import type { NodeFields } from './node-record.ts';
 
-const RULES = { driveSizeGbMin: 10 };
+const RULES = { driveSizeGbMin: 10, ipv6: false, privatePrefixes: true };
 
 function problemsOf(input: unknown, base?: NodeFields) {
   const result = readNodeFields(input, RULES, base);
@@ -15,7 +15,10 @@ function aNode(fields: Partial<NodeFields>): NodeFields {
 
 describe('readNodeFields() of a new node', () => {
   test('fills in the defaults of the form', () => {
-    expect(readNodeFields({ name: 'edge_1-A' }, RULES)).toEqual({ ok: true, fields: aNode({ name: 'edge_1-A' }) });
+    expect(readNodeFields({ name: 'edge_1-A' }, RULES)).toMatchObject({
+      ok: true,
+      fields: aNode({ name: 'edge_1-A' }),
+    });
   });
 
   test('takes every field', () => {
@@ -32,7 +35,7 @@ describe('readNodeFields() of a new node', () => {
       prefixSource: 'bgp',
       cidrs: ['2.21.234.0/24'],
     });
-    expect(readNodeFields(fields, RULES)).toEqual({ ok: true, fields });
+    expect(readNodeFields(fields, RULES)).toEqual({ ok: true, fields, warnings: [] });
   });
 
   test('names every problem of one form at once', () => {
@@ -155,7 +158,7 @@ describe('readNodeFields() of CIDR blocks', () => {
     expect(result.ok && result.fields.cidrs).toEqual(['2.21.234.0/24', '3.22.235.0/24', '4.23.236.0/24']);
   });
 
-  test.each(['1.2.3.4/33', '1.2.3', '1.2.3.0/24,', '1.2.3.4/24', '1.2.3.0/0', '1.2.3.0/-1', '1.2.3.0/24/1', 'x/8'])(
+  test.each(['1.2.3.4/33', '1.2.3', '1.2.3.0/24,', '1.2.3.0/0', '1.2.3.0/-1', '1.2.3.0/24/1', 'x/8'])(
     'refuses %j',
     (cidrs) => {
       expect(problemsOf({ name: 'a', cidrs })).toHaveLength(1);
@@ -163,9 +166,30 @@ describe('readNodeFields() of CIDR blocks', () => {
     },
   );
 
-  test('says which block was meant when host bits are set', () => {
-    const result = readNodeFields({ name: 'a', cidrs: ['200.1.2.3/20'] }, RULES);
-    expect(result.ok ? '' : result.problems[0]?.message).toContain('200.1.0.0/20');
+  test('clears host bits and says so', () => {
+    const result = readNodeFields({ name: 'a', cidrs: ['200.1.2.3/20', '2.0.0.0/8'] }, RULES);
+    expect(result).toMatchObject({
+      fields: { cidrs: ['200.1.0.0/20', '2.0.0.0/8'] },
+      warnings: [{ path: 'cidrs[0]', message: '"200.1.2.3/20" has host bits set, 200.1.0.0/20 was taken' }],
+    });
+  });
+
+  test.each(['10.1.0.0/16', '192.168.1.0/24', '127.0.0.0/8', '8.0.0.0/5', '100.64.0.0/10'])(
+    'takes the private block %s only for an account that allows them',
+    (block) => {
+      expect(problemsOf({ name: 'a', cidrs: [block] })).toEqual([]);
+      const strict = readNodeFields({ name: 'a', cidrs: [block] }, { ...RULES, privatePrefixes: false });
+      expect(strict.ok ? '' : strict.problems[0]?.message).toContain('the account can allow private prefixes');
+    },
+  );
+
+  test.each(['169.254.0.0/16', '224.0.0.0/8', '0.0.0.0/8', '128.0.0.0/1'])('never takes %s', (block) => {
+    expect(problemsOf({ name: 'a', cidrs: [block] })).toEqual(['cidrs[0]: CidrInvalid']);
+  });
+
+  test('takes IPv6 blocks for an account that has them switched on', () => {
+    const result = readNodeFields({ name: 'a', cidrs: ['2A00:1:2::1/48'] }, { ...RULES, ipv6: true });
+    expect(result.ok && result.fields.cidrs).toEqual(['2a00:1:2::/48']);
   });
 
   test('refuses a block that stands there twice', () => {
@@ -188,6 +212,7 @@ describe('readNodeFields() of a change', () => {
     expect(readNodeFields({ isEnabled: false }, RULES, base)).toEqual({
       ok: true,
       fields: { ...base, isEnabled: false },
+      warnings: [],
     });
   });
 
@@ -209,12 +234,9 @@ describe('checkFieldConflicts()', () => {
     expect(checkFieldConflicts(aNode({ name: 'eDGE1' }), others).map((p) => p.code)).toEqual(['NameInvalidOrInUse']);
   });
 
-  test('an address with its port and a CIDR block belong to one node', () => {
+  test('an address with its port belongs to one node; blocks may be shared', () => {
     const node = aNode({ name: 'edge2', ipAddress: '10.0.0.1', cidrs: ['10.3.0.0/16', '10.2.0.0/16'] });
-    expect(checkFieldConflicts(node, others).map((p) => [p.path, p.code])).toEqual([
-      ['ipAddress', 'AddressInUse'],
-      ['cidrs[1]', 'AddressInUse'],
-    ]);
+    expect(checkFieldConflicts(node, others).map((p) => [p.path, p.code])).toEqual([['ipAddress', 'AddressInUse']]);
   });
 
   test('the same address with another port, a more specific block and two nodes without address are no conflict', () => {

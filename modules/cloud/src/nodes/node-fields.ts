@@ -2,8 +2,12 @@
 // The original's three form errors are the codes NameInvalidOrInUse, CidrInvalid and AddressInUse.
 
 import { isIPv4, isIPv6 } from 'node:net';
+import { ASN_MAX } from '../accounts/account.ts';
+import { parseIpAddress } from '../addresses/ip-address.ts';
+import { checkIpPrefix, formatIpPrefix, hostPrefix } from '../addresses/ip-prefix.ts';
+import { specialRangeOf } from '../addresses/special-ranges.ts';
+import { IPV4_ONLY, specialRangeFault } from '../routing/review.ts';
 import { cleanDrivePath, drivePathFault } from './drive-path.ts';
-import { checkIpv4Block, isServerAddress } from './ipv4-block.ts';
 import type { Drive, NodeFields } from './node-record.ts';
 
 export const NODE_NAME = /^[a-zA-Z0-9_-]{1,90}$/;
@@ -14,9 +18,6 @@ export const CIDRS_MAX = 1_000;
 export const PORT_MAX = 65_535;
 const PROBLEMS_MAX = 100;
 
-/** The words of the original's form for an IPv6 entry. */
-const IPV4_ONLY = 'Only IPv4 addresses are supported at this time';
-
 export const FIELD_DEFAULTS: Omit<NodeFields, 'name'> = {
   ipAddress: null,
   httpPort: 80,
@@ -26,6 +27,8 @@ export const FIELD_DEFAULTS: Omit<NodeFields, 'name'> = {
   isEnabled: true,
   prefixSource: 'manual',
   cidrs: [],
+  asn: null,
+  isDraining: false,
 };
 
 export type FieldProblemCode = 'NameInvalidOrInUse' | 'CidrInvalid' | 'AddressInUse' | 'FieldInvalid';
@@ -39,11 +42,25 @@ export interface FieldProblem {
 export interface FieldRules {
   /** Smallest drive the form accepts, GB. */
   driveSizeGbMin: number;
+  /** Switches of the account: IPv6 blocks, and blocks of private addresses. */
+  ipv6: boolean;
+  privatePrefixes: boolean;
 }
 
-export type FieldsResult = { ok: true; fields: NodeFields } | { ok: false; problems: FieldProblem[] };
+export interface FieldWarning {
+  path: string;
+  message: string;
+}
 
-type Complain = (path: string, message: string, code?: FieldProblemCode) => void;
+export type FieldsResult =
+  | { ok: true; fields: NodeFields; warnings: FieldWarning[] }
+  | { ok: false; problems: FieldProblem[] };
+
+interface Complain {
+  (path: string, message: string, code?: FieldProblemCode): void;
+  /** Taken, but not as it was sent. */
+  warn(path: string, message: string): void;
+}
 
 /**
  * Reads the fields of a new node (`base` absent: name wanted, defaults for the rest) or of a change (`base` = the node as it is;
@@ -51,9 +68,13 @@ type Complain = (path: string, message: string, code?: FieldProblemCode) => void
  */
 export function readNodeFields(input: unknown, rules: FieldRules, base?: NodeFields): FieldsResult {
   const problems: FieldProblem[] = [];
-  const complain: Complain = (path, message, code = 'FieldInvalid') => {
-    if (problems.length < PROBLEMS_MAX) problems.push({ path, message, code });
-  };
+  const warnings: FieldWarning[] = [];
+  const complain: Complain = Object.assign(
+    (path: string, message: string, code: FieldProblemCode = 'FieldInvalid') => {
+      if (problems.length < PROBLEMS_MAX) problems.push({ path, message, code });
+    },
+    { warn: (path: string, message: string) => void warnings.push({ path, message }) },
+  );
   if (typeof input !== 'object' || input === null || Array.isArray(input)) {
     complain('', `body is ${show(input)}, wanted a JSON object with the fields of a cache node`);
     return { ok: false, problems };
@@ -72,13 +93,12 @@ export function readNodeFields(input: unknown, rules: FieldRules, base?: NodeFie
   if (fields.httpPort === fields.summaryPort) {
     complain('summaryPort', `${fields.summaryPort} is also httpPort, wanted two different ports`);
   }
-  return problems.length > 0 ? { ok: false, problems } : { ok: true, fields };
+  return problems.length > 0 ? { ok: false, problems } : { ok: true, fields, warnings };
 }
 
-/** What the other nodes hold: two nodes share neither name, nor address with port, nor a CIDR block. */
+/** What the other nodes hold: two nodes share neither name nor address with port. Blocks they may share: routing/review.ts. */
 export function checkFieldConflicts(fields: NodeFields, others: readonly NodeFields[]): FieldProblem[] {
   const problems: FieldProblem[] = [];
-  const mine = new Set(fields.cidrs);
   for (const other of others) {
     if (other.name.toLowerCase() === fields.name.toLowerCase()) {
       problems.push({ path: 'name', message: nameMessage(fields.name, 'it is in use'), code: 'NameInvalidOrInUse' });
@@ -86,11 +106,6 @@ export function checkFieldConflicts(fields: NodeFields, others: readonly NodeFie
     if (fields.ipAddress !== null && other.ipAddress === fields.ipAddress && other.httpPort === fields.httpPort) {
       const message = `server IP address ${fields.ipAddress} with port ${fields.httpPort} is already in use by cache node ${other.name}`;
       problems.push({ path: 'ipAddress', message, code: 'AddressInUse' });
-    }
-    for (const block of other.cidrs) {
-      if (!mine.has(block)) continue;
-      const message = `CIDR block ${block} is already in use by cache node ${other.name}`;
-      problems.push({ path: `cidrs[${fields.cidrs.indexOf(block)}]`, message, code: 'AddressInUse' });
     }
   }
   return problems.slice(0, PROBLEMS_MAX);
@@ -121,6 +136,15 @@ const READERS: { [K in FieldKey]: Reader } = {
   },
   drives: readDrives,
   cidrs: readCidrs,
+  asn: (value, fields, complain) => {
+    const isAsn = typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= ASN_MAX;
+    if (value === null || isAsn) fields.asn = value;
+    else complain('asn', `${show(value)}, wanted null or an integer from 1 to ${ASN_MAX}`);
+  },
+  isDraining: (value, fields, complain) => {
+    if (typeof value === 'boolean') fields.isDraining = value;
+    else complain('isDraining', `${show(value)}, wanted true or false`);
+  },
 };
 
 function isFieldKey(key: string): key is FieldKey {
@@ -186,7 +210,7 @@ function readDrive(item: unknown, path: string, rules: FieldRules, complain: Com
 }
 
 /** A list, or the comma-separated text of the original's form (a space after a comma is allowed). */
-function readCidrs(value: unknown, fields: NodeFields, complain: Complain): void {
+function readCidrs(value: unknown, fields: NodeFields, complain: Complain, rules: FieldRules): void {
   const list = typeof value === 'string' ? value.split(',').map((part) => part.trim()) : value;
   if (!Array.isArray(list)) {
     complain('cidrs', `${show(value)}: CIDR list is incorrect, wanted a list of a.b.c.d/n`, 'CidrInvalid');
@@ -197,17 +221,38 @@ function readCidrs(value: unknown, fields: NodeFields, complain: Complain): void
     return;
   }
   if (list.length > CIDRS_MAX) complain('cidrs', `${list.length} blocks, at most ${CIDRS_MAX}`, 'CidrInvalid');
-  const blocks: string[] = [];
+  const blocks = new Set<string>();
   for (const [index, item] of list.slice(0, CIDRS_MAX).entries()) {
-    const check =
-      typeof item === 'string' ? checkIpv4Block(item.trim()) : ({ ok: false, why: 'it is no text' } as const);
-    if (!check.ok) {
-      complain(`cidrs[${index}]`, `${show(item)}: CIDR list or notation is incorrect: ${check.why}`, 'CidrInvalid');
-    } else if (blocks.includes(check.block)) {
-      complain(`cidrs[${index}]`, `${show(item)}: CIDR list is incorrect: the block stands in it twice`, 'CidrInvalid');
-    } else blocks.push(check.block);
+    const path = `cidrs[${index}]`;
+    const check = readCidr(item, rules);
+    if (!check.ok) complain(path, `${show(item)}: CIDR list or notation is incorrect: ${check.why}`, 'CidrInvalid');
+    else if (blocks.has(check.block)) {
+      const message = `${show(item)}: CIDR list is incorrect: the block is already in use, it stands in it twice`;
+      complain(path, message, 'CidrInvalid');
+    } else blocks.add(check.block);
+    if (check.ok && check.hadHostBits) complain.warn(path, `${show(item)} has host bits set, ${check.block} was taken`);
   }
-  fields.cidrs = blocks;
+  fields.cidrs = [...blocks];
+}
+
+/** One block with its host bits cleared; what no client of this account can have is refused. */
+function readCidr(
+  item: unknown,
+  rules: FieldRules,
+): { ok: true; block: string; hadHostBits: boolean } | { ok: false; why: string } {
+  if (typeof item !== 'string') return { ok: false, why: 'it is no text' };
+  const check = checkIpPrefix(item.trim());
+  if (!check.ok) return item.includes(':') && !rules.ipv6 ? { ok: false, why: IPV4_ONLY } : check;
+  if (check.prefix.family === 6 && !rules.ipv6) return { ok: false, why: IPV4_ONLY };
+  const fault = specialRangeFault(check.prefix, rules);
+  if (fault) return { ok: false, why: `it ${fault}` };
+  return { ok: true, block: formatIpPrefix(check.prefix), hadHostBits: check.hadHostBits };
+}
+
+/** Can a server answer clients there? Not 0/8, link-local (cloud metadata services live there), multicast and beyond. */
+function isServerAddress(address: string): boolean {
+  const parsed = parseIpAddress(address);
+  return parsed !== undefined && specialRangeOf(hostPrefix(parsed))?.kind !== 'never';
 }
 
 const SHOWN_CHARACTERS_MAX = 100;

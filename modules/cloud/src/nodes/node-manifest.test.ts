@@ -12,6 +12,7 @@ function aNode(fields: Partial<NodeRecord> = {}): NodeRecord {
   return {
     name: 'edge1',
     ...FIELD_DEFAULTS,
+    customerId: CUSTOMER_ID,
     cacheNodeId: 'n0000000-0000-4000-8000-000000000000',
     customerKey: 'k0000000-0000-4000-8000-000000000000',
     createdAtMs: 0,
@@ -23,7 +24,7 @@ function aNode(fields: Partial<NodeRecord> = {}): NodeRecord {
 }
 
 function modulesOf(node: NodeRecord) {
-  const manifest = generateManifest(node, CUSTOMER_ID, IMAGES);
+  const manifest = generateManifest(node, IMAGES);
   const parsed = parseAgentDesired(manifest.$edgeAgent?.['properties.desired'] as JsonObject);
   if (!parsed.ok) throw new Error(parsed.description);
   return parsed.desired.modules;
@@ -40,7 +41,7 @@ describe('generateManifest()', () => {
       aNode({ drives: NINE.map((drive) => ({ ...drive, path: drive.path.padEnd(250, 'x') })) }),
     ],
   ])('is a good manifest %s', (_what, node) => {
-    expect(checkManifest(generateManifest(node, CUSTOMER_ID, IMAGES))).toEqual([]);
+    expect(checkManifest(generateManifest(node, IMAGES))).toEqual([]);
   });
 
   test('each drive is bound to its cache and its size stands in the environment of the same number', () => {
@@ -83,11 +84,11 @@ describe('generateManifest()', () => {
 
   test('without a drive there is no MCC: it could store nothing', () => {
     expect(modulesOf(aNode())).toEqual([]);
-    expect(generateManifest(aNode(), CUSTOMER_ID, IMAGES).MCC).toBeUndefined();
+    expect(generateManifest(aNode(), IMAGES).MCC).toBeUndefined();
   });
 
   test('the egress limit goes to the module twin', () => {
-    const manifest = generateManifest(aNode({ maxEgressMbps: 250, drives: NINE }), CUSTOMER_ID, IMAGES);
+    const manifest = generateManifest(aNode({ maxEgressMbps: 250, drives: NINE }), IMAGES);
     expect(manifest.MCC).toEqual({ 'properties.desired': { maxEgressMbps: 250 } });
   });
 });

@@ -26,7 +26,7 @@ export function imageOf(images: ImageNames, component: 'daemon' | 'agent' | 'hub
 }
 
 /** Base manifest of one node. MCC is left out while the node has no drive: it could store nothing. */
-export function generateManifest(node: NodeRecord, customerId: string, images: ImageNames): ModulesContent {
+export function generateManifest(node: NodeRecord, images: ImageNames): ModulesContent {
   const hasStorage = node.drives.length > 0;
   const content: ModulesContent = {
     $edgeAgent: {
@@ -50,7 +50,7 @@ export function generateManifest(node: NodeRecord, customerId: string, images: I
             settings: { image: imageOf(images, 'hub'), ...splitCreateOptions({}) },
           },
         },
-        modules: hasStorage ? { MCC: cacheModule(node, customerId, images) } : {},
+        modules: hasStorage ? { MCC: cacheModule(node, images) } : {},
       },
     },
     $edgeHub: {
@@ -61,13 +61,16 @@ export function generateManifest(node: NodeRecord, customerId: string, images: I
       },
     },
   };
-  if (hasStorage) content.MCC = { 'properties.desired': { maxEgressMbps: node.maxEgressMbps } };
+  if (hasStorage) {
+    const drain: JsonObject = node.isDraining ? { drain: true } : {};
+    content.MCC = { 'properties.desired': { maxEgressMbps: node.maxEgressMbps, ...drain } };
+  }
   return content;
 }
 
-function cacheModule(node: NodeRecord, customerId: string, images: ImageNames): JsonObject {
+function cacheModule(node: NodeRecord, images: ImageNames): JsonObject {
   const env: JsonObject = {
-    CUSTOMER_ID: { value: customerId },
+    CUSTOMER_ID: { value: node.customerId },
     CACHE_NODE_ID: { value: node.cacheNodeId },
     CUSTOMER_KEY: { value: node.customerKey },
   };

@@ -24,13 +24,19 @@ export interface NodeFields {
   /** false: no clients are routed here; the container keeps running. */
   isEnabled: boolean;
   prefixSource: 'manual' | 'bgp';
-  /** IPv4 blocks a.b.c.d/n with clear host bits. */
+  /** Blocks a.b.c.d/n with clear host bits, of IPv6 where the account allows it. */
   cidrs: string[];
+  /** AS of the clients behind it; null = that of the account. */
+  asn: number | null;
+  /** true: it gets no new clients and refuses the old ones (503), so that it can be worked on. */
+  isDraining: boolean;
 }
 
 export interface NodeRecord extends NodeFields {
   /** GUID. */
   cacheNodeId: string;
+  /** GUID of the account; CUSTOMER_ID. Cannot be changed. */
+  customerId: string;
   /** GUID; authenticates the node together with a registration key, and the cache to its services. Never logged. */
   customerKey: string;
   createdAtMs: number;
@@ -55,4 +61,6 @@ export interface NodeAnswer extends NodeFields {
   reasons: Reason[];
   createdAtUtc: string;
   provisionedAtUtc: string | null;
+  /** What was changed in what the operator sent; only in the answer to it. */
+  warnings?: { path: string; message: string }[];
 }

@@ -8,9 +8,16 @@
 import { randomUUID } from 'node:crypto';
 import { type Clock, describeError, EdgeError, isEdgeError, type Logger, Semaphore } from '@wayside/kit';
 import { jsonEqual, type ModulesContent } from '@wayside/protocol';
+import type { Accounts } from '../accounts/accounts.ts';
 import { refusal } from '../errors.ts';
 import type { Actor, Platform } from '../platform.ts';
-import { checkFieldConflicts, type FieldProblem, type FieldRules, readNodeFields } from './node-fields.ts';
+import {
+  checkFieldConflicts,
+  type FieldProblem,
+  type FieldRules,
+  type FieldWarning,
+  readNodeFields,
+} from './node-fields.ts';
 import { generateManifest, type ImageNames } from './node-manifest.ts';
 import type { NodeFields, NodeRecord } from './node-record.ts';
 import { deleteNodeRow, insertNode, readNode, readNodes, updateNodeFields } from './node-rows.ts';
@@ -31,9 +38,11 @@ export interface NodeRegistryOptions {
   clock: Clock;
   logger: Logger;
   timeline: Timeline;
-  customerId: string;
+  accounts: Pick<Accounts, 'get' | 'defaultId'>;
   images: ImageNames;
-  rules: FieldRules;
+  rules: Pick<FieldRules, 'driveSizeGbMin'>;
+  /** Told of every node that was created, changed or (undefined) deleted, before the caller has its answer. */
+  onChange?(name: string, node: NodeRecord | undefined): Promise<void>;
 }
 
 export class NodeRegistry {
@@ -42,10 +51,6 @@ export class NodeRegistry {
 
   constructor(options: NodeRegistryOptions) {
     this.options = options;
-  }
-
-  get customerId(): string {
-    return this.options.customerId;
   }
 
   list(): Promise<NodeRecord[]> {
@@ -65,13 +70,14 @@ export class NodeRegistry {
 
   /** The manifest its fields stand for. */
   manifestOf(node: NodeRecord): ModulesContent {
-    return generateManifest(node, this.options.customerId, this.options.images);
+    return generateManifest(node, this.options.images);
   }
 
   /** Node, device, twins and first deployment, or nothing. CLOUD_NODE_INVALID, CLOUD_NODE_CONFLICT, CLOUD_NODE_LIMIT. */
-  create(input: unknown, by: Actor = ''): Promise<NodeRecord> {
+  create(input: unknown, by: Actor = ''): Promise<{ node: NodeRecord; warnings: FieldWarning[] }> {
     return this.turn.run(async () => {
-      const fields = readOrRefuse(input, this.options.rules);
+      const { customerId, rest } = this.accountOf(input);
+      const { fields, warnings } = readOrRefuse(rest, this.rulesOf(customerId));
       const others = await this.list();
       if (others.length >= NODES_MAX) {
         throw refusal('CLOUD_NODE_LIMIT', `Cannot create ${fields.name}: ${others.length} nodes, at most ${NODES_MAX}`);
@@ -80,6 +86,7 @@ export class NodeRegistry {
       const nowMs = this.options.clock.nowMs();
       const node: NodeRecord = {
         ...fields,
+        customerId,
         cacheNodeId: randomUUID(),
         customerKey: randomUUID(),
         createdAtMs: nowMs,
@@ -91,28 +98,34 @@ export class NodeRegistry {
       await this.createDevice(node, by);
       const text = `Cache node created${byWhom(by)}`;
       await this.options.timeline.record({ nodeName: node.name, kind: 'node', subject: '', text, details: { by } });
-      return node;
+      await this.options.onChange?.(node.name, node);
+      return { node, warnings };
     });
   }
 
   /** Changes the fields given. `followed` = the deployment was made from the fields and was made anew from the changed ones. */
-  change(name: string, input: unknown, by: Actor = ''): Promise<{ node: NodeRecord; followed: boolean }> {
+  change(
+    name: string,
+    input: unknown,
+    by: Actor = '',
+  ): Promise<{ node: NodeRecord; followed: boolean; warnings: FieldWarning[] }> {
     return this.turn.run(async () => {
       const before = await this.get(name);
-      const fields = readOrRefuse(input, this.options.rules, fieldsOf(before));
+      const { fields, warnings } = readOrRefuse(input, this.rulesOf(before.customerId), fieldsOf(before));
       const others = (await this.list()).filter((other) => other.name !== name);
       refuseConflicts(checkFieldConflicts(fields, others));
       const changed = Object.keys(fields).filter(
         (key) => !jsonEqual(fields[key as keyof NodeFields], before[key as keyof NodeFields]),
       );
-      if (changed.length === 0) return { node: before, followed: false };
+      if (changed.length === 0) return { node: before, followed: false, warnings };
       const node: NodeRecord = { ...before, ...fields, updatedAtMs: this.options.clock.nowMs() };
       await updateNodeFields(this.options.db, node);
       const followed = await this.followFields(before, node, by);
       const text = `Fields changed${byWhom(by)}: ${changed.join(', ')}`;
       const details = { changed, by };
       await this.options.timeline.record({ nodeName: name, kind: 'node', subject: '', text, details });
-      return { node, followed };
+      await this.options.onChange?.(name, node);
+      return { node, followed, warnings };
     });
   }
 
@@ -134,6 +147,7 @@ export class NodeRegistry {
       await this.get(name);
       await this.deleteDevice(name);
       await deleteNodeRow(this.options.db, name);
+      await this.options.onChange?.(name, undefined);
     });
   }
 
@@ -151,6 +165,21 @@ export class NodeRegistry {
         logger.error('Cannot make the device of a cache node', { node: node.name, error: describeError(error) });
       }
     }
+  }
+
+  /** The account a new node is for; what is left are its fields. CLOUD_ACCOUNT_NOT_FOUND. */
+  private accountOf(input: unknown): { customerId: string; rest: unknown } {
+    const { accounts } = this.options;
+    if (typeof input !== 'object' || input === null || Array.isArray(input) || !Object.hasOwn(input, 'customerId')) {
+      return { customerId: accounts.defaultId, rest: input };
+    }
+    const { customerId, ...rest } = input as { customerId: unknown };
+    return { customerId: accounts.get(String(customerId)).customerId, rest };
+  }
+
+  private rulesOf(customerId: string): FieldRules {
+    const { ipv6, privatePrefixes } = this.options.accounts.get(customerId);
+    return { ...this.options.rules, ipv6, privatePrefixes };
   }
 
   private async createDevice(node: NodeRecord, by: Actor): Promise<void> {
@@ -194,14 +223,31 @@ export class NodeRegistry {
 }
 
 export function fieldsOf(node: NodeRecord): NodeFields {
-  const { name, ipAddress, httpPort, summaryPort, maxEgressMbps, drives, isEnabled, prefixSource, cidrs } = node;
-  return { name, ipAddress, httpPort, summaryPort, maxEgressMbps, drives, isEnabled, prefixSource, cidrs };
+  const { name, ipAddress, httpPort, summaryPort, maxEgressMbps, drives, isEnabled, isDraining } = node;
+  const { prefixSource, cidrs, asn } = node;
+  return {
+    name,
+    ipAddress,
+    httpPort,
+    summaryPort,
+    maxEgressMbps,
+    drives,
+    isEnabled,
+    isDraining,
+    prefixSource,
+    cidrs,
+    asn,
+  };
 }
 
-function readOrRefuse(input: unknown, rules: FieldRules, base?: NodeFields): NodeFields {
+function readOrRefuse(
+  input: unknown,
+  rules: FieldRules,
+  base?: NodeFields,
+): { fields: NodeFields; warnings: FieldWarning[] } {
   const result = readNodeFields(input, rules, base);
   if (!result.ok) throw invalid('CLOUD_NODE_INVALID', result.problems);
-  return result.fields;
+  return result;
 }
 
 function refuseConflicts(problems: FieldProblem[]): void {

@@ -20,13 +20,22 @@ export async function insertNode(db: NodeDb, node: NodeRecord): Promise<void> {
 
 /** Writes the fields; ids, keys and the registration stay. */
 export async function updateNodeFields(db: NodeDb, node: NodeRecord): Promise<void> {
-  const { ip_address, http_port, summary_port, max_egress_mbps, drives, is_enabled, prefix_source, cidrs, updated_ms } =
-    toRow(node);
-  await db
-    .updateTable('cache_node')
-    .set({ ip_address, http_port, summary_port, max_egress_mbps, drives, is_enabled, prefix_source, cidrs, updated_ms })
-    .where('name', '=', node.name)
-    .execute();
+  const {
+    name: _name,
+    name_key: _key,
+    cache_node_id: _id,
+    customer_id: _customer,
+    customer_key: _secret,
+    ...row
+  } = toRow(node);
+  const {
+    created_ms: _at,
+    provisioned_ms: _ms,
+    provisioned_host: _host,
+    provisioned_version: _version,
+    ...fields
+  } = row;
+  await db.updateTable('cache_node').set(fields).where('name', '=', node.name).execute();
 }
 
 /** With it go its keys, events and figures (foreign keys). */
@@ -47,6 +56,9 @@ function toRecord(row: Selectable<CacheNodeTable>): NodeRecord {
     isEnabled: row.is_enabled === 1,
     prefixSource: row.prefix_source,
     cidrs: JSON.parse(row.cidrs),
+    asn: row.asn,
+    isDraining: row.is_draining === 1,
+    customerId: row.customer_id,
     createdAtMs: row.created_ms,
     updatedAtMs: row.updated_ms,
     provisionedAtMs: row.provisioned_ms,
@@ -68,6 +80,9 @@ function toRow(node: NodeRecord): CacheNodeTable {
     is_enabled: node.isEnabled ? 1 : 0,
     prefix_source: node.prefixSource,
     cidrs: JSON.stringify(node.cidrs),
+    customer_id: node.customerId,
+    asn: node.asn,
+    is_draining: node.isDraining ? 1 : 0,
     created_ms: node.createdAtMs,
     updated_ms: node.updatedAtMs,
     provisioned_ms: node.provisionedAtMs,

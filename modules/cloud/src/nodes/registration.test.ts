@@ -12,7 +12,6 @@ async function createSetup() {
   const bench = await createBench();
   const registration = new Registration({
     ...{ db: bench.db, platform: bench.platform, clock: bench.clock, timeline: bench.timeline },
-    customerId: CUSTOMER_ID,
     images: IMAGES,
     endpoint: { hostname: 'cloud.example', mqttPort: 18883, httpsPort: 8443 },
     caCertificate: 'PEM',
@@ -102,8 +101,8 @@ describe('Registration', () => {
   });
 
   test("another node's key is refused", async () => {
-    const { registration, nodes, request, codeOf } = await createSetup();
-    const other = await nodes.create({ name: 'edge2' });
+    const { registration, aNode, request, codeOf } = await createSetup();
+    const other = await aNode({ name: 'edge2', ipAddress: null });
     expect(await codeOf(registration.provision(request(await registration.issueKey(other)), SOURCE))).toBe(
       'CLOUD_REGISTRATION_KEY_WRONG',
     );

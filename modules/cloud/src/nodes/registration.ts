@@ -31,7 +31,6 @@ export interface RegistrationOptions {
   platform: Pick<Platform, 'getDevice' | 'createEdgeDevice'>;
   clock: Clock;
   timeline: Timeline;
-  customerId: string;
   images: ImageNames;
   /** What nodes are told to dial. */
   endpoint: { hostname: string; mqttPort: number; httpsPort: number };
@@ -88,7 +87,7 @@ export class Registration {
     const nodes = await readNodes(this.options.db);
     const node = nodes.find((candidate) => candidate.cacheNodeId === request.cacheNodeId);
     const fits = [
-      same(request.customerId, this.options.customerId),
+      same(request.customerId, node?.customerId ?? ''),
       same(request.customerKey, node?.customerKey ?? ''),
     ].every(Boolean);
     if (!node || !fits) throw wrongKey();

@@ -1,6 +1,7 @@
 // Tables of the cache-node face, as kysely sees them. Times are integer milliseconds since 1970, booleans 0/1, JSON is text.
 
 import type { Generated, Kysely } from 'kysely';
+import type { RoutingTables } from '../routing/tables.ts';
 import type { Database } from '../store/tables.ts';
 
 export interface CloudSettingTable {
@@ -40,6 +41,9 @@ export interface CacheNodeTable {
   prefix_source: 'manual' | 'bgp';
   /** JSON [string]. */
   cidrs: string;
+  customer_id: string;
+  asn: number | null;
+  is_draining: 0 | 1;
   created_ms: number;
   updated_ms: number;
   provisioned_ms: number | null;
@@ -119,7 +123,7 @@ export interface CacheLastTable {
   report: string;
 }
 
-export interface NodeTables {
+export interface NodeTables extends RoutingTables {
   cloud_setting: CloudSettingTable;
   person: PersonTable;
   login_session: LoginSessionTable;

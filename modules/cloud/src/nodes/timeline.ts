@@ -20,7 +20,8 @@ export type EventKind =
   | 'probe'
   | 'state'
   | 'method'
-  | 'drive';
+  | 'drive'
+  | 'routing';
 
 export interface NewEvent {
   nodeName: string;

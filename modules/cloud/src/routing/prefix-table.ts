@@ -133,6 +133,11 @@ export class PrefixTable {
     return [...this.#recordWords.subarray(start, start + this.#wordCount)];
   }
 
+  /** Every record, in no order. The table must not change meanwhile. */
+  *records(): Generator<number> {
+    for (const record of this.#index) if (record !== 0) yield record;
+  }
+
   /** Calls `visit` with every record longer than `length` inside the prefix, some of them repeatedly, until it answers true. Did it? */
   someWithin(words: Words, length: number, visit: (record: number) => boolean): boolean {
     const path = this.#find(words, length);

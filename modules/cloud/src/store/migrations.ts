@@ -4,10 +4,12 @@ import type { Migration } from 'kysely/migration';
 import { createHubTables } from './migrations/hub-0001.ts';
 import { createNodeTables } from './migrations/node-0001.ts';
 import { addDaemon } from './migrations/node-0002.ts';
+import { createRoutingTables } from './migrations/routing-0001.ts';
 
 /** Names are kept in the database; every face prefixes its own ('hub-', 'node-'), so both can grow apart. */
 export const MIGRATIONS: { [name: string]: Migration } = {
   'hub-0001': createHubTables,
   'node-0001': createNodeTables,
   'node-0002': addDaemon,
+  'routing-0001': createRoutingTables,
 };

@@ -1,0 +1,147 @@
+// Accounts in the store and in memory: there are few, and every lookup asks for one.
+
+import { randomUUID } from 'node:crypto';
+import { type Clock, EdgeError, Semaphore } from '@wayside/kit';
+import { refusal } from '../errors.ts';
+import type { NodeDb } from '../nodes/tables.ts';
+import {
+  ACCOUNT_DEFAULTS,
+  type Account,
+  type AccountProblem,
+  type AccountSettings,
+  readAccountFields,
+} from './account.ts';
+
+const ACCOUNTS_MAX = 1_000;
+/** The account that a cloud starts with. */
+const FIRST_NAME = 'default';
+
+export class Accounts {
+  private readonly db: NodeDb;
+  private readonly clock: Clock;
+  private readonly turn = new Semaphore(1);
+  private readonly byId = new Map<string, Account>();
+  /** Of nodes that name no account. */
+  readonly defaultId: string;
+
+  private constructor(db: NodeDb, clock: Clock, defaultId: string) {
+    this.db = db;
+    this.clock = clock;
+    this.defaultId = defaultId;
+  }
+
+  /** Reads all; makes the first one, with this id, where it is missing. */
+  static async open(db: NodeDb, clock: Clock, defaultId: string): Promise<Accounts> {
+    const accounts = new Accounts(db, clock, defaultId);
+    const row = { customer_id: defaultId, name: FIRST_NAME, settings: '{}', created_ms: clock.nowMs() };
+    await db
+      .insertInto('account')
+      .values(row)
+      .onConflict((oc) => oc.doNothing())
+      .execute();
+    for (const found of await db.selectFrom('account').selectAll().execute()) {
+      const settings: Partial<AccountSettings> = JSON.parse(found.settings);
+      accounts.keep({
+        ...ACCOUNT_DEFAULTS,
+        ...settings,
+        ...{ customerId: found.customer_id, name: found.name, createdAtMs: found.created_ms },
+      });
+    }
+    return accounts;
+  }
+
+  /** By name. */
+  list(): Account[] {
+    return [...this.byId.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  find(customerId: string): Account | undefined {
+    return this.byId.get(customerId);
+  }
+
+  /** CLOUD_ACCOUNT_NOT_FOUND. */
+  get(customerId: string): Account {
+    const account = this.find(customerId);
+    if (!account) throw refusal('CLOUD_ACCOUNT_NOT_FOUND', `There is no account "${customerId.slice(0, 100)}"`);
+    return account;
+  }
+
+  /** CLOUD_ACCOUNT_INVALID with every problem, CLOUD_ACCOUNT_CONFLICT. */
+  create(input: unknown): Promise<Account> {
+    return this.turn.run(async () => {
+      const fields = readOrRefuse(input, true);
+      if (this.byId.size >= ACCOUNTS_MAX) {
+        throw refusal(
+          'CLOUD_ACCOUNT_CONFLICT',
+          `Cannot create an account: ${this.byId.size} are there, at most ${ACCOUNTS_MAX}`,
+        );
+      }
+      const account: Account = {
+        ...ACCOUNT_DEFAULTS,
+        ...fields,
+        ...{ customerId: randomUUID(), name: fields.name ?? '', createdAtMs: this.clock.nowMs() },
+      };
+      this.refuseTaken(account);
+      const { customerId: customer_id, name, createdAtMs: created_ms } = account;
+      await this.db
+        .insertInto('account')
+        .values({ customer_id, name, settings: settingsText(account), created_ms })
+        .execute();
+      this.keep(account);
+      return account;
+    });
+  }
+
+  /** CLOUD_ACCOUNT_NOT_FOUND, CLOUD_ACCOUNT_INVALID, CLOUD_ACCOUNT_CONFLICT. */
+  change(customerId: string, input: unknown): Promise<Account> {
+    return this.turn.run(async () => {
+      const account: Account = { ...this.get(customerId), ...readOrRefuse(input, false) };
+      this.refuseTaken(account);
+      await this.db
+        .updateTable('account')
+        .set({ name: account.name, settings: settingsText(account) })
+        .where('customer_id', '=', customerId)
+        .execute();
+      this.keep(account);
+      return account;
+    });
+  }
+
+  private refuseTaken(account: Account): void {
+    for (const other of this.byId.values()) {
+      if (other.customerId === account.customerId) continue;
+      if (other.name.toLowerCase() === account.name.toLowerCase()) {
+        throw refusal(
+          'CLOUD_ACCOUNT_CONFLICT',
+          `Cannot save the account: the name "${account.name}" is already in use`,
+        );
+      }
+      // An AS belongs to one account (connected-cache.md 1.5).
+      if (account.asn !== null && other.asn === account.asn) {
+        throw refusal(
+          'CLOUD_ACCOUNT_CONFLICT',
+          `Cannot save the account: AS ${account.asn} is already in use by account "${other.name}"`,
+        );
+      }
+    }
+  }
+
+  private keep(account: Account): void {
+    this.byId.set(account.customerId, Object.freeze(account));
+  }
+}
+
+function settingsText(account: Account): string {
+  const { customerId: _id, name: _name, createdAtMs: _at, ...settings } = account;
+  return JSON.stringify(settings satisfies AccountSettings);
+}
+
+function readOrRefuse(input: unknown, isNew: boolean) {
+  const read = readAccountFields(input, isNew);
+  if (read.ok) return read.fields;
+  const texts = read.problems.map(({ path, message }: AccountProblem) => `${path || 'body'} ${message}`);
+  throw new EdgeError('CLOUD_ACCOUNT_INVALID', `Cannot save the account: ${texts.join('; ')}`, {
+    details: { problems: read.problems.map((problem) => ({ ...problem })) },
+    source: 'downstream',
+  });
+}
