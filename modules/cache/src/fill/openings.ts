@@ -5,7 +5,7 @@ import { isStorable, mayServeOnError } from '../freshness/freshness.ts';
 import type { OpenResponse, OriginGate } from '../origin/origin-gate.ts';
 import type { Origin } from '../origin/origins.ts';
 import { spool } from '../origin/spool.ts';
-import { parseContentRange, type RangeSpec } from '../request/byte-range.ts';
+import { hasPromisedLength, parseContentRange, type RangeSpec } from '../request/byte-range.ts';
 import type { CacheObject } from '../store/cache-object.ts';
 import { CHUNK_BYTES } from '../store/chunk-map.ts';
 import { keptHeaders, type ObjectMeta, rangeValidator, refreshedHeaders } from '../store/object-meta.ts';
@@ -152,7 +152,8 @@ export class Openings {
     const part = parseContentRange(response.head.headers['content-range']);
     if (part === undefined || !('start' in part)) throw invalid(request, 'a 206 without a readable Content-Range');
     const wantedStart = /^bytes=(\d+)-/.exec(range);
-    if (wantedStart !== null && part.start !== Number(wantedStart[1])) {
+    const isAsPromised = hasPromisedLength(response.head.headers['content-length'], part.end - part.start);
+    if ((wantedStart !== null && part.start !== Number(wantedStart[1])) || !isAsPromised) {
       throw invalid(request, `asked for "${range}", got "${response.head.headers['content-range']}"`);
     }
     if (!this.#mayStore(request, response)) return { kind: 'bypass' };

@@ -4,7 +4,7 @@ import { type Clock, EdgeError } from '@wayside/kit';
 import type { ClientFields } from '../origin/origin-client.ts';
 import type { OpenResponse, OriginGate } from '../origin/origin-gate.ts';
 import type { Origin } from '../origin/origins.ts';
-import { parseContentRange } from '../request/byte-range.ts';
+import { hasPromisedLength, parseContentRange } from '../request/byte-range.ts';
 import type { CacheObject } from '../store/cache-object.ts';
 import type { ChunkLoader } from '../store/chunk-loader.ts';
 import { chunkStart } from '../store/chunk-map.ts';
@@ -13,14 +13,17 @@ import { validatorsOf } from '../store/object-meta.ts';
 import { ChunkWriter } from './chunk-writer.ts';
 import type { ChunkSpan } from './segments.ts';
 
-/** Breaks without a single new byte in between, after which a transfer gives up. */
-const FRUITLESS_TRIES_MAX = 3;
-const RETRY_BASE_MS = 100;
 /**
- * A break that comes later than this after the last new byte ends the transfer: with one more try (connect and head take up to 12 s) readers
- * would hear nothing for 20 s, and their clients would avoid this cache for all origins (connected-cache 3.5, R4).
+ * A try that would begin later than this after the last new byte is not made: with it (connect and head take up to 12 s) readers would hear
+ * nothing for 20 s, and their clients would avoid this cache for all origins (connected-cache 3.5, R4).
  */
-const RETRY_WITHIN_MS = 5000;
+const RETRY_WITHIN_MS = 6500;
+/** Breaks of one transfer: an origin that brings a few bytes each time is none. */
+const BREAKS_MAX = 32;
+const RETRY_MS_MIN = 200;
+const RETRY_MS_MAX = 2000;
+/** Errors that another try may cure; the others say that the object itself is not to be had. */
+const PASSING_ERRORS = ['CACHE_ORIGIN_UNREACHABLE', 'CACHE_ORIGIN_TIMEOUT', 'CACHE_ORIGIN_OUT', 'CACHE_ORIGIN_BUSY'];
 /** Answers that say nothing about the object; anything else means it is gone or changed. */
 const isPassing = (status: number) => status >= 500 || status === 408 || status === 429;
 
@@ -48,6 +51,7 @@ export class Transfer {
   readonly #abort = new AbortController();
   #writer: ChunkWriter;
   #response: OpenResponse | null = null;
+  /** When the last byte was written. */
   #progressAtMs = 0;
 
   constructor(
@@ -93,9 +97,11 @@ export class Transfer {
    * @param first a response already under way, with the number of its bytes to leave out in front
    */
   async run(first?: { response: OpenResponse; skipBytes: number }): Promise<void> {
+    const { clock } = this.#deps;
     let next = first;
-    this.#progressAtMs = this.#deps.clock.monotonicMs();
-    for (let fruitless = 0; ; ) {
+    let fruitless = 0;
+    this.#progressAtMs = clock.monotonicMs();
+    for (let breaks = 0; ; breaks += 1) {
       const before = this.#writer.received;
       try {
         const { response, skipBytes } = next ?? (await this.#open());
@@ -104,10 +110,12 @@ export class Transfer {
         return;
       } catch (error) {
         this.#abort.signal.throwIfAborted();
-        fruitless = this.#writer.received > before ? 1 : fruitless + 1;
-        const isLate = this.#deps.clock.monotonicMs() - this.#progressAtMs > RETRY_WITHIN_MS;
-        if (isLate || !isWorthRetrying(error) || fruitless >= FRUITLESS_TRIES_MAX) throw error;
-        await this.#deps.clock.sleep(RETRY_BASE_MS * 2 ** fruitless, this.#abort.signal);
+        const hasNews = this.#writer.received > before;
+        fruitless = hasNews ? 0 : fruitless + 1;
+        const delayMs = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** fruitless);
+        const silenceMs = clock.monotonicMs() + delayMs - this.#progressAtMs;
+        if (!isPassingError(error) || breaks >= BREAKS_MAX || silenceMs > RETRY_WITHIN_MS) throw error;
+        await clock.sleep(delayMs, this.#abort.signal);
       }
     }
   }
@@ -179,7 +187,8 @@ export class Transfer {
         'start' in range &&
         range.start === from &&
         range.size === this.#object.sizeBytes &&
-        range.end <= this.end;
+        range.end <= this.end &&
+        hasPromisedLength(headers['content-length'], range.end - range.start);
       if (!fits || !isSame) throw changed(this.#object, `Content-Range is "${headers['content-range']}", ETag ${etag}`);
       return 0;
     }
@@ -236,10 +245,8 @@ export class Transfer {
   }
 }
 
-function isWorthRetrying(error: unknown): boolean {
-  return (
-    error instanceof EdgeError && (error.code === 'CACHE_ORIGIN_UNREACHABLE' || error.code === 'CACHE_ORIGIN_TIMEOUT')
-  );
+function isPassingError(error: unknown): boolean {
+  return error instanceof EdgeError && PASSING_ERRORS.includes(error.code);
 }
 
 function changed(object: CacheObject, why: string): EdgeError {

@@ -13,8 +13,8 @@ import type { Origin } from './origins.ts';
 export const CONNECT_TIMEOUT_MS = 4000;
 /** From the request to the response's head: clients give up after 20 s (connected-cache 3.5), 5xx must come before. */
 const HEAD_TIMEOUT_MS = 8000;
-/** Between two pieces of a body. */
-const BODY_IDLE_TIMEOUT_MS = 12_000;
+/** Between two pieces of a body: then a new connection goes on, and its head must come before clients give up. */
+const BODY_IDLE_TIMEOUT_MS = 6000;
 /** Unused connections to an origin stay open this long. */
 const KEEP_ALIVE_MS = 15_000;
 /** Head of a response. */

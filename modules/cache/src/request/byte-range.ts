@@ -92,6 +92,11 @@ export function contentRange(range: ByteRange | null, sizeBytes: number): string
   return range === null ? `bytes */${sizeBytes}` : `bytes ${range.start}-${range.end - 1}/${sizeBytes}`;
 }
 
+/** Whether a part's Content-Length, where there is one, says the same as its Content-Range. */
+export function hasPromisedLength(contentLength: string | undefined, rangeBytes: number): boolean {
+  return contentLength === undefined || Number(contentLength) === rangeBytes;
+}
+
 /** Content-Range of an origin's answer; undefined when it is not a byte range. `size` null = unknown. */
 export function parseContentRange(
   value: string | undefined,
