@@ -101,6 +101,32 @@ export const ERRORS = {
     meaning: 'No receipt is kept of the purge that was asked for.',
     action: 'List the receipts: the last 200 are kept.',
   },
+  CACHE_CERTIFICATE_INVALID: {
+    meaning:
+      'A certificate, key or signing request cannot be used: not PEM, not valid now, key and certificate do not belong together, or fields are wrong. What was in use stays.',
+    action: 'Read the reason in the message; sign the last request again, or correct the files.',
+  },
+  CACHE_CERTIFICATE_FAILED: {
+    meaning: 'The files of the certificate could not be read or written.',
+    action: 'Check the folder (CACHE_TLS_DIRECTORY) or the files, and the rights of 13622:13622 on them.',
+  },
+  CACHE_TLS_OFF: {
+    meaning: 'Something was asked of the HTTPS listener or its certificate that the settings do not provide for.',
+    action: 'Set CACHE_TLS_LISTEN; a certificate in files of the operator is changed by changing these.',
+  },
+  CACHE_MEMORY_SHORT: {
+    meaning:
+      'The process is near its memory limit: requests that need an origin get 503 (clients take the CDN), hits are served; then bodies in memory are dropped.',
+    action: 'Give the container more memory or raise CACHE_MEMORY_MAX_MB; look at connections and fills in /details.',
+  },
+  CACHE_CLIENT_SLOW: {
+    meaning: 'A client read more slowly than CACHE_CLIENT_BYTES_PER_SEC_MIN for a minute and was cut.',
+    action: 'Nothing when it is rare; set the value to 0 to serve every pace.',
+  },
+  CACHE_ACCESS_LOG_FAILED: {
+    meaning: 'The file of the access log cannot be written; lines are lost, requests are not.',
+    action: 'Check CACHE_ACCESS_LOG_FILE: folder, rights of 13622:13622, free space.',
+  },
   CACHE_OPERATION_REFUSED: {
     meaning: 'Somebody without the right to it wanted to change something on the operations port.',
     action: 'Give the bearer token of CACHE_OPERATIONS_TOKEN_FILE; where none is set, ask from the node itself.',

@@ -1,17 +1,22 @@
 // From a key to an object that may be served: asks the origin once for all who wait, validates what is stale, creates what is new.
 
 import { describeError, EdgeError, type Logger } from '@wayside/kit';
-import { isStorable, mayServeOnError } from '../freshness/freshness.ts';
+import { mayServeOnError } from '../freshness/freshness.ts';
+import { isStorable } from '../freshness/storable.ts';
+import type { ClientFields, InterimListener } from '../origin/origin-client.ts';
 import type { OpenResponse, OriginGate } from '../origin/origin-gate.ts';
 import type { Origin } from '../origin/origins.ts';
 import { spool } from '../origin/spool.ts';
 import { hasPromisedLength, parseContentRange, type RangeSpec } from '../request/byte-range.ts';
 import type { CacheObject } from '../store/cache-object.ts';
 import { CHUNK_BYTES } from '../store/chunk-map.ts';
-import { keptHeaders, type ObjectMeta, rangeValidator, refreshedHeaders } from '../store/object-meta.ts';
+import { type ObjectMeta, rangeValidator, refreshedHeaders, storedHeaders } from '../store/object-meta.ts';
 import type { ObjectStore } from '../store/object-store.ts';
+import type { VariantIndex } from '../variants/variant-index.ts';
+import type { RequestLookup } from '../variants/vary.ts';
 import type { Fills } from './fills.ts';
 import { firstRange, wholeChunks } from './first-range.ts';
+import { NO_PURGES, type PurgeWatch } from './purge-watch.ts';
 
 /** Body of an error page passed on to clients; longer ones are cut to nothing. */
 const ANSWER_BODY_BYTES_MAX = 64 * 1024;
@@ -27,6 +32,21 @@ export interface OpeningRequest {
   range: RangeSpec | undefined;
   /** What is stored but not fresh any more. */
   stale: CacheObject | undefined;
+  /** The client whose fields go upstream (semantics `http`); absent where the cache asks in its own name. */
+  client?: OpeningClient;
+}
+
+export interface OpeningClient {
+  fields: ClientFields;
+  /** Fields of the request, for Vary. */
+  request: RequestLookup;
+  isAuthorized: boolean;
+  onInterim?: InterimListener;
+}
+
+/** With the newest purge at the moment the origin was asked. */
+interface AskedRequest extends OpeningRequest {
+  since: number;
 }
 
 export type Opening =
@@ -34,6 +54,10 @@ export type Opening =
   /** The origin's own answer, small, for everyone who waited. */
   | { kind: 'answer'; status: number; headers: Readonly<Record<string, string>>; body: Buffer }
   | { kind: 'unsatisfiable'; sizeBytes: number }
+  /** Not to be stored and made for the client that asked: only the one who opened gets it. It must be attached or aborted. */
+  | { kind: 'response'; response: OpenResponse; isWhole: boolean }
+  /** Somebody else's opening is over; look again what is stored (semantics `http`: nothing is shared that is not stored). */
+  | { kind: 'joined' }
   /** May not or cannot be stored: each client is served straight from the origin. */
   | { kind: 'bypass' };
 
@@ -41,6 +65,9 @@ export interface OpeningDeps {
   gate: OriginGate;
   store: ObjectStore;
   fills: Fills;
+  variants: VariantIndex;
+  /** Default: nothing is ever purged. */
+  purges?: PurgeWatch;
   logger: Logger;
   now: () => number;
 }
@@ -49,20 +76,45 @@ export class Openings {
   readonly #deps: OpeningDeps;
   readonly #running = new Map<string, Promise<Opening>>();
   readonly #unstorableUntil = new Map<string, number>();
+  readonly #spoiled = new Set<string>();
+
+  readonly #purges: PurgeWatch;
 
   constructor(deps: OpeningDeps) {
     this.#deps = deps;
+    this.#purges = deps.purges ?? NO_PURGES;
   }
 
   /** One opening a key at a time; whoever comes meanwhile gets the same result. Rejects with CACHE_ORIGIN_*. */
   open(request: OpeningRequest): Promise<Opening> {
     const { key } = request;
+    const isUnstorable = (this.#unstorableUntil.get(key) ?? 0) > this.#deps.now();
+    if (request.client !== undefined && (isUnstorable || request.client.isAuthorized)) return this.openAlone(request);
     const running = this.#running.get(key);
-    if (running !== undefined) return running;
-    if ((this.#unstorableUntil.get(key) ?? 0) > this.#deps.now()) return Promise.resolve({ kind: 'bypass' });
-    const opening = this.#open(request).finally(() => this.#running.delete(key));
+    if (running !== undefined) return request.client === undefined ? running : running.then(() => JOINED);
+    if (isUnstorable) return Promise.resolve({ kind: 'bypass' });
+    const opening = this.#open(request).finally(() => {
+      if (this.#running.get(key) !== opening) return;
+      this.#running.delete(key);
+      this.#spoiled.delete(key);
+    });
     this.#running.set(key, opening);
     return opening;
+  }
+
+  /** An opening that nobody waits for but the one who asks. What may be stored is stored. */
+  openAlone(request: OpeningRequest): Promise<Opening> {
+    return this.#open(request);
+  }
+
+  /** What is being fetched now was changed by an unsafe method (RFC 9111 4.4): it is asked for once more. */
+  spoil(key: string): void {
+    if (this.#running.has(key)) this.#spoiled.add(key);
+  }
+
+  /** Nobody joins these openings any more: what they bring was asked for before a purge. */
+  detach(matches: (key: string) => boolean): void {
+    for (const key of [...this.#running.keys()]) if (matches(key)) this.#running.delete(key);
   }
 
   async #open(request: OpeningRequest): Promise<Opening> {
@@ -76,7 +128,8 @@ export class Openings {
   }
 
   /** @param range value of Range, null for a plain request */
-  async #ask(request: OpeningRequest, range: string | null): Promise<Opening> {
+  async #ask(given: OpeningRequest, range: string | null): Promise<Opening> {
+    const request = { ...given, since: this.#purges.sequence };
     const { origin, stale } = request;
     const headers: string[] = [];
     if (range !== null) headers.push('Range', range);
@@ -85,7 +138,14 @@ export class Openings {
       if (etag !== null) headers.push('If-None-Match', etag);
       else if (lastModified !== null) headers.push('If-Modified-Since', lastModified);
     }
-    const response = await this.#deps.gate.open({ origin, method: 'GET', target: request.target, headers });
+    const response = await this.#deps.gate.open({
+      origin,
+      method: 'GET',
+      target: request.target,
+      headers,
+      client: request.client?.fields,
+      onInterim: request.client?.onInterim,
+    });
     try {
       return await this.#take(request, response, range);
     } catch (error) {
@@ -94,13 +154,13 @@ export class Openings {
     }
   }
 
-  async #take(request: OpeningRequest, response: OpenResponse, range: string | null): Promise<Opening> {
+  async #take(request: AskedRequest, response: OpenResponse, range: string | null): Promise<Opening> {
     const { status } = response.head;
-    if (status === 304 && request.stale !== undefined) return this.#revalidated(request.stale, response);
-    if (status === 200) return this.#takeWhole(request, response);
+    if (status === 304 && request.stale !== undefined) return this.#revalidated(request, request.stale, response);
+    if (status === 200) return this.#takeWhole(request, response, range !== null);
     if (status === 206 && range !== null) return this.#takePart(request, response, range);
     if (status === 416 && range !== null) return this.#takeUnsatisfied(request, response);
-    if (status === 204 || status === 205 || status === 206 || status === 304) {
+    if (status === 206 || status === 304 || (!isHttp(request) && (status === 204 || status === 205))) {
       throw invalid(request, `origin answered ${status}`);
     }
     if (status >= 500) {
@@ -113,8 +173,11 @@ export class Openings {
         return fallback;
       }
     }
+    // A redirect, a refusal, an error: kept where it says how long it is good for.
+    if (this.#isStorable(request, response)) return this.#takeWhole(request, response, false);
     const isGone = status === 404 || status === 410;
     if (isGone && request.stale !== undefined) await this.#deps.store.drop(request.stale);
+    if (isHttp(request)) return { kind: 'response', response, isWhole: true };
     return { kind: 'answer', status, headers: response.head.headers, body: await collect(response) };
   }
 
@@ -125,19 +188,26 @@ export class Openings {
     return { kind: 'object', object: stale, how: 'stale' };
   }
 
-  #revalidated(stale: CacheObject, response: OpenResponse): Opening {
+  async #revalidated(request: AskedRequest, stale: CacheObject, response: OpenResponse): Promise<Opening> {
+    // Replaced, evicted or purged meanwhile: there is nothing left that the answer could renew.
+    if (stale.isObsolete || this.#purges.isOutdated(stale.key, stale.meta.headers, request.since)) {
+      response.abort();
+      return this.#ask({ ...request, stale: undefined }, firstRange(request.range));
+    }
     response.attach({ onData() {}, onEnd() {}, onError() {} });
     stale.setMeta({
       ...stale.meta,
-      headers: refreshedHeaders(stale.meta.headers, response.head.headers),
+      headers: refreshedHeaders(stale.meta.headers, response.head.headers, request.origin.semantics),
       requestAtMs: response.requestAtMs,
       responseAtMs: response.responseAtMs,
     });
     return { kind: 'object', object: stale, how: 'revalidated' };
   }
 
-  async #takeWhole(request: OpeningRequest, response: OpenResponse): Promise<Opening> {
-    if (!this.#mayStore(request, response)) return { kind: 'bypass' };
+  async #takeWhole(request: AskedRequest, response: OpenResponse, isWhole: boolean): Promise<Opening> {
+    if (!this.#mayStore(request, response)) return this.#unstored(request, response, isWhole);
+    if (response.head.status === 204)
+      return this.#create(request, response, { sizeBytes: 0, start: 0, end: 0, isRanged: false });
     let whole = response;
     if (!/^\d+$/.test(response.head.headers['content-length'] ?? '')) {
       const drive = this.#deps.store.drives.find((d) => d.isUp);
@@ -148,7 +218,7 @@ export class Openings {
     return this.#create(request, whole, { sizeBytes, start: 0, end: sizeBytes, isRanged: false });
   }
 
-  async #takePart(request: OpeningRequest, response: OpenResponse, range: string): Promise<Opening> {
+  async #takePart(request: AskedRequest, response: OpenResponse, range: string): Promise<Opening> {
     const part = parseContentRange(response.head.headers['content-range']);
     if (part === undefined || !('start' in part)) throw invalid(request, 'a 206 without a readable Content-Range');
     const wantedStart = /^bytes=(\d+)-/.exec(range);
@@ -156,8 +226,8 @@ export class Openings {
     if ((wantedStart !== null && part.start !== Number(wantedStart[1])) || !isAsPromised) {
       throw invalid(request, `asked for "${range}", got "${response.head.headers['content-range']}"`);
     }
-    if (!this.#mayStore(request, response)) return { kind: 'bypass' };
     const isWhole = part.start === 0 && part.end === part.size;
+    if (!this.#mayStore(request, response)) return this.#unstored(request, response, isWhole);
     // Parts that nothing holds together cannot be joined to one object.
     if (part.size === null || (!isWhole && rangeValidator(response.head.headers) === null)) {
       response.abort();
@@ -169,20 +239,30 @@ export class Openings {
   }
 
   async #create(
-    request: OpeningRequest,
+    request: AskedRequest,
     response: OpenResponse,
     part: { sizeBytes: number; start: number; end: number; isRanged: boolean },
   ): Promise<Opening> {
     const { sizeBytes, start, end } = part;
+    const { origin, client } = request;
+    const { head, requestAtMs, responseAtMs } = response;
+    const status = head.status === 206 ? 200 : head.status;
     const meta: ObjectMeta = {
-      headers: keptHeaders(response.head.headers),
-      requestAtMs: response.requestAtMs,
-      responseAtMs: response.responseAtMs,
-      host: request.origin.canonical,
+      headers: storedHeaders(head.headers, origin.semantics, head.status),
+      requestAtMs,
+      responseAtMs,
+      host: origin.canonical,
       ranged: part.isRanged,
+      ...(status === 200 ? {} : { status }),
     };
-    const object = await this.#deps.store.create(request.key, sizeBytes, meta);
+    const key = await this.#storeKey(request, response);
+    const object = key === undefined ? undefined : await this.#deps.store.create(key, sizeBytes, meta);
     if (object === undefined) return this.#pass(response);
+    if (this.#purges.isOutdated(object.key, head.headers, request.since) || this.#spoiled.delete(request.key)) {
+      await this.#deps.store.drop(object);
+      response.abort();
+      return this.#ask({ ...request, stale: undefined }, firstRange(request.range));
+    }
     if (sizeBytes === 0) {
       response.attach({ onData() {}, onEnd() {}, onError() {} });
       return { kind: 'object', object, how: 'new' };
@@ -193,7 +273,7 @@ export class Openings {
       await this.#deps.store.drop(object);
       return this.#pass(response);
     }
-    const fill = this.#deps.fills.of(object, { origin: request.origin, target: request.target });
+    const fill = this.#deps.fills.of(object, { origin, target: request.target, client: client?.fields });
     fill.adopt(response, span, span.from * CHUNK_BYTES - start);
     return { kind: 'object', object, how: 'new' };
   }
@@ -207,20 +287,57 @@ export class Openings {
     return { kind: 'unsatisfiable', sizeBytes: size };
   }
 
+  /** Key of the object, or of the variant that this client's fields select. */
+  async #storeKey(request: OpeningRequest, response: OpenResponse): Promise<string | undefined> {
+    if (request.client === undefined) return request.key;
+    const { head, requestAtMs, responseAtMs } = response;
+    const facts = { headers: head.headers, requestAtMs, responseAtMs, host: request.origin.canonical };
+    return this.#deps.variants.admit(request.key, facts, request.client.request);
+  }
+
+  #isStorable({ origin, client }: OpeningRequest, { head, requestAtMs, responseAtMs }: OpenResponse): boolean {
+    return isStorable({
+      status: head.status,
+      header: (name) => head.headers[name],
+      requestAtMs,
+      responseAtMs,
+      // The operator's lifetime is about content, not about redirects and refusals.
+      ttlSecs: head.status === 200 || head.status === 206 ? origin.ttlSecs : undefined,
+      semantics: origin.semantics,
+      isAuthorized: client?.isAuthorized ?? false,
+    });
+  }
+
   #mayStore(request: OpeningRequest, response: OpenResponse): boolean {
-    const { status, headers } = response.head;
-    if (isStorable(status, (name) => headers[name])) return true;
+    if (this.#isStorable(request, response)) {
+      this.#unstorableUntil.delete(request.key);
+      return true;
+    }
+    // One user's own answer says nothing about what others get.
+    if (request.client?.isAuthorized === true) return false;
     if (this.#unstorableUntil.size >= UNSTORABLE_MAX) this.#unstorableUntil.clear();
     this.#unstorableUntil.set(request.key, this.#deps.now() + UNSTORABLE_MS);
-    response.abort();
     if (request.stale !== undefined) void this.#deps.store.drop(request.stale);
     return false;
+  }
+
+  #unstored(request: OpeningRequest, response: OpenResponse, isWhole: boolean): Opening {
+    if (isHttp(request)) return { kind: 'response', response, isWhole };
+    response.abort();
+    return { kind: 'bypass' };
   }
 
   #pass(response: OpenResponse): Opening {
     response.abort();
     return { kind: 'bypass' };
   }
+}
+
+const JOINED: Opening = { kind: 'joined' };
+
+/** The response is passed to the client that asked rather than fetched once more for it. */
+function isHttp(request: OpeningRequest): boolean {
+  return request.client !== undefined;
 }
 
 function collect(response: OpenResponse): Promise<Buffer> {

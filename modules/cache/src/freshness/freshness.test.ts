@@ -1,13 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { parseCacheControl } from './cache-control.ts';
-import {
-  computeFreshness,
-  currentAgeSecs,
-  isFresh,
-  isStorable,
-  mayServeOnError,
-  mayServeWhileRevalidating,
-} from './freshness.ts';
+import { computeFreshness, currentAgeSecs, isFresh, mayServeOnError, mayServeWhileRevalidating } from './freshness.ts';
 
 const AT = Date.parse('2026-01-01T00:00:00Z');
 const DATE = new Date(AT).toUTCString();
@@ -56,22 +49,6 @@ describe('age and use', () => {
     expect(mayServeOnError(of({ 'cache-control': 'max-age=1, must-revalidate' }), AT + 2000)).toBe(false);
     const window = of({ 'cache-control': 'max-age=1, stale-while-revalidate=10' });
     expect([10_000, 11_500].map((ms) => mayServeWhileRevalidating(window, AT + ms))).toEqual([true, false]);
-  });
-});
-
-describe('isStorable() (RFC 9111 3)', () => {
-  test.each([
-    [200, {}, true],
-    [206, {}, true],
-    [404, {}, false],
-    [200, { 'cache-control': 'no-store' }, false],
-    [200, { 'cache-control': 'private="x"' }, false],
-    [200, { vary: '*' }, false],
-    [200, { vary: 'Accept-Encoding' }, true],
-    [200, { 'set-cookie': 'a=1' }, false],
-    [200, { 'set-cookie': 'a=1', 'cache-control': 'public, max-age=1' }, true],
-  ])('%d %j: %p', (status, headers, expected) => {
-    expect(isStorable(status, (name) => (headers as Record<string, string>)[name])).toBe(expected);
   });
 });
 

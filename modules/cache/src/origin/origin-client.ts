@@ -2,6 +2,7 @@
 // Knows nothing of objects: a request goes out, the head and the body's pieces come back as calls.
 
 import type { LookupFunction } from 'node:net';
+import type { Readable } from 'node:stream';
 import { EdgeError } from '@wayside/kit';
 import { Agent, buildConnector, type Dispatcher, ProxyAgent } from 'undici';
 import { guardedLookup, openLookup } from './address-guard.ts';
@@ -24,7 +25,7 @@ const TIMEOUT_CODES = ['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UN
 
 export interface OriginHead {
   status: number;
-  /** By lower-case name; repeated ones joined by ", ". */
+  /** By lower-case name; repeated ones joined by ", ", Set-Cookie by a line end. */
   headers: Readonly<Record<string, string>>;
 }
 
@@ -44,10 +45,28 @@ export interface ResponseSink {
   onError(error: EdgeError): void;
 }
 
+/** End-to-end request fields of a client, passed on in its name (RFC 9110 7.6). */
+export interface ClientFields {
+  /** Flat list of names and values, without Host, Via, Range, conditions and hop-by-hop fields. */
+  list: readonly string[];
+  /** Via as the client sent it. */
+  via: string | undefined;
+}
+
+/** Hears interim responses but 100 and 101 (RFC 9110 15.2). */
+export type InterimListener = (status: number, headers: readonly string[]) => void;
+
 export interface OriginRequest {
   origin: Origin;
-  method: 'GET' | 'HEAD';
+  method: string;
   target: string;
+  /** In whose name is asked; absent = the cache's own: Accept, Accept-Encoding and User-Agent are the same for everyone. */
+  client?: ClientFields | undefined;
+  onInterim?: InterimListener | undefined;
+  /** Body of the request; its length or chunked framing follows from `headers`. */
+  body?: Readable | undefined;
+  /** From the end of the request to the response's head, ms; HEAD_TIMEOUT_MS without. */
+  headTimeoutMs?: number | undefined;
   /** Flat list of names and values beyond Host, Accept, Accept-Encoding, User-Agent and Via. */
   headers?: readonly string[];
 }
@@ -102,12 +121,24 @@ export class OriginClient {
   /** Starts a request. Returns a function that gives it up; the sink then hears nothing more. */
   start(request: OriginRequest, sink: ResponseSink): () => void {
     const { origin } = request;
-    const exchange = new Exchange(origin, sink);
+    const exchange = new Exchange(origin, sink, request.onInterim);
     const headers = ['Host', origin.parentParameter === null ? origin.host : new URL(origin.base).host];
-    headers.push('Accept', '*/*', 'Accept-Encoding', 'identity', 'User-Agent', this.#options.userAgent);
-    headers.push('Via', this.#options.via, ...(request.headers ?? []));
+    const { client } = request;
+    if (client === undefined) {
+      headers.push('Accept', '*/*', 'Accept-Encoding', 'identity', 'User-Agent', this.#options.userAgent);
+    } else headers.push(...client.list);
+    const { via } = this.#options;
+    headers.push('Via', client?.via === undefined ? via : `${client.via}, ${via}`, ...(request.headers ?? []));
     const dispatcher = origin.guarded ? this.#guarded : this.#trusted;
-    dispatcher.dispatch({ origin: origin.base, path: request.target, method: request.method, headers }, exchange);
+    const options: Dispatcher.DispatchOptions = {
+      origin: origin.base,
+      path: request.target,
+      method: request.method as Dispatcher.HttpMethod,
+      headers,
+    };
+    if (request.body !== undefined) options.body = request.body;
+    if (request.headTimeoutMs !== undefined) options.headersTimeout = request.headTimeoutMs;
+    dispatcher.dispatch(options, exchange);
     return () => exchange.abandon();
   }
 
@@ -124,12 +155,14 @@ function resolverOf(servers: readonly AskServer[]): NameResolver {
 class Exchange implements Dispatcher.DispatchHandler, TransferControl {
   readonly #origin: Origin;
   readonly #sink: ResponseSink;
+  readonly #onInterim: InterimListener | undefined;
   #controller: Dispatcher.DispatchController | null = null;
   #over = false;
 
-  constructor(origin: Origin, sink: ResponseSink) {
+  constructor(origin: Origin, sink: ResponseSink, onInterim: InterimListener | undefined) {
     this.#origin = origin;
     this.#sink = sink;
+    this.#onInterim = onInterim;
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -142,10 +175,15 @@ class Exchange implements Dispatcher.DispatchHandler, TransferControl {
     status: number,
     headers: Record<string, string | string[] | undefined>,
   ): void {
-    if (this.#over || status < 200) return;
+    if (this.#over) return;
     const flat: Record<string, string> = {};
     for (const [name, value] of Object.entries(headers)) {
-      if (value !== undefined) flat[name] = Array.isArray(value) ? value.join(', ') : value;
+      // Cookies cannot be joined by commas (RFC 6265 3); they are taken apart again where they are written.
+      if (value !== undefined) flat[name] = Array.isArray(value) ? value.join(name === 'set-cookie' ? '\n' : ', ') : value;
+    }
+    if (status < 200) {
+      if (status > 101) this.#onInterim?.(status, Object.entries(flat).flat());
+      return;
     }
     this.#sink.onHead({ status, headers: flat }, this);
   }

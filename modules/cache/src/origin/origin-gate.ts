@@ -2,6 +2,8 @@
 // when it is out, redirects as far as the allow list goes. Knows nothing of objects.
 
 import { EdgeError, type Logger } from '@wayside/kit';
+import { Histogram } from '../operate/histogram.ts';
+import { TTFB_BOUNDS_MS } from '../operate/traffic-counters.ts';
 import { admit, type BreakerState, CLOSED, outcomeOfStatus, settle } from './circuit-breaker.ts';
 import { GatedResponse, type OpenResponse } from './gated-response.ts';
 import type { OriginClient, OriginRequest } from './origin-client.ts';
@@ -41,6 +43,8 @@ export class OriginGate {
   /** Requests that went past a parent that is out. */
   detours = 0;
   redirects = 0;
+  /** From asking an origin to the head of its answer. */
+  readonly ttfb = new Histogram(TTFB_BOUNDS_MS);
 
   constructor(deps: OriginGateDeps) {
     this.#deps = deps;
@@ -50,6 +54,11 @@ export class OriginGate {
     let sum = 0;
     for (const { running } of this.#lines.values()) sum += running;
     return sum;
+  }
+
+  /** The way to each origin: transfers under way and its breaker. */
+  get lines(): { base: string; running: number; breaker: BreakerState['kind'] }[] {
+    return [...this.#lines].map(([base, { running, breaker }]) => ({ base, running, breaker: breaker.kind }));
   }
 
   /** Origins that are left alone at the moment. */
@@ -69,7 +78,7 @@ export class OriginGate {
       const response = await this.#openByRoute({ ...request, ...step });
       // A plain reverse proxy hands redirects on: they are part of what its origin says.
       const next =
-        hops < REDIRECTS_MAX && step.origin.id !== 'default' && isSafe(request.method)
+        hops < REDIRECTS_MAX && step.origin.semantics === 'content' && isSafe(request.method)
           ? redirectStep(response.head.status, response.head.headers.location, step, this.#deps.resolve)
           : undefined;
       if (next === undefined) return response;
@@ -85,7 +94,7 @@ export class OriginGate {
     const { direct } = origin;
     if (direct === null) return this.#openLine(request);
     // A request that changes something or has a body goes one way only: the parent may have passed it on before it failed.
-    if (!isSafe(request.method)) return this.#openLine({ ...request, target: upstreamTarget(origin, target) });
+    if (!isSafe(request.method) || request.body !== undefined) return this.#openLine({ ...request, target: upstreamTarget(origin, target) });
     let reason: string;
     try {
       const response = await this.#openLine({ ...request, target: upstreamTarget(origin, target) });
@@ -108,11 +117,12 @@ export class OriginGate {
     try {
       const response = await this.#openOnce(request, line).catch((error: EdgeError) => {
         const isDead = DEAD_CONNECTION.includes(String(error.details?.reason ?? ''));
-        // Sent twice only where that changes nothing at the origin (RFC 9110 9.2.2).
-        if (!isDead || !isSafe(request.method)) throw error;
+        // Sent twice only where that changes nothing at the origin (RFC 9110 9.2.2) and nothing of the request is used up.
+        if (!isDead || !isSafe(request.method) || request.body !== undefined) throw error;
         return this.#openOnce(request, line);
       });
       this.#settle(line, origin, outcomeOfStatus(response.head.status));
+      this.ttfb.observe(Math.max(0, response.responseAtMs - response.requestAtMs));
       return response;
     } catch (error) {
       this.failures += 1;

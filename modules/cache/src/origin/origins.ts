@@ -1,5 +1,7 @@
 // Which hosts this cache serves and where their bytes come from: built-in hosts, CACHEABLE_CUSTOM_N_*, desired origins, or one origin for all.
 
+import type { Semantics } from '../freshness/storable.ts';
+import type { OriginTraffic } from '../operate/traffic-counters.ts';
 import { BUILT_IN_HOSTS, SIGNED_LINK_HOSTS, SIGNED_LINK_PARAMETERS } from './built-in-hosts.ts';
 import { HostPatterns, isHostName } from './host-pattern.ts';
 
@@ -16,6 +18,12 @@ export interface OriginSettings {
   ignoreQuery?: readonly string[] | undefined;
   /** true: for every client, false: never, undefined: for Delivery Optimization Lite only (connected-cache R2). */
   maskOrigin4xx?: boolean | undefined;
+  /** What the origin is; default `content`, for the origin of a plain reverse proxy `http`. */
+  semantics?: Semantics | undefined;
+  /** Methods other than GET and HEAD are passed on; default false. */
+  allowUnsafeMethods?: boolean | undefined;
+  /** Cache-Control of clients is obeyed; default with `http` only: a storm of reloads would go to the origin. */
+  honourClientCacheControl?: boolean | undefined;
   /** Transfers from this origin at a time; default ORIGIN_TRANSFERS_DEFAULT. */
   transfersMax?: number | undefined;
   /** Hosts with the same alias share one copy. */
@@ -37,12 +45,17 @@ export interface Origin {
   ttlSecs: number | undefined;
   ignoreQuery: ReadonlySet<string>;
   maskOrigin4xx: boolean | undefined;
+  semantics: Semantics;
+  allowUnsafeMethods: boolean;
+  honourClientCacheControl: boolean;
   /** Transfers at a time; further ones are refused at once. */
   transfersMax: number;
   /** Sent upstream as cacheHostOrigin, when the bytes come from a parent cache. */
   parentParameter: string | null;
   /** The way past the parent, for when it is out; null when there is no parent. */
   direct: Origin | null;
+  /** Its counters, filled in by TrafficCounters at the first request. */
+  traffic?: OriginTraffic | undefined;
 }
 
 export interface OriginTableOptions {
@@ -68,6 +81,8 @@ export class OriginTable {
   #patterns: HostPatterns<OriginSettings> = new HostPatterns();
   #literals = new Map<string, OriginSettings>();
   readonly #signed = new HostPatterns<true>();
+  /** Grows with each change of the table. */
+  version = 0;
 
   constructor(options: OriginTableOptions) {
     this.#options = options;
@@ -89,13 +104,16 @@ export class OriginTable {
     for (const host of BUILT_IN_HOSTS) patterns.add(host, builtIn);
     this.#patterns = patterns;
     this.#literals = literals;
+    this.version += 1;
   }
 
   /** The origin of a host, undefined when it is not served. Never an IP literal, unless the operator configured exactly that one. */
   resolve(host: string): Origin | undefined {
     const { fallback } = this.#options;
     if (fallback !== null) {
-      return this.#toOrigin({ id: 'default', hosts: [], url: fallback, canonical: 'default' }, new URL(fallback).host);
+      const { host: authority } = new URL(fallback);
+      const settings: OriginSettings = { id: 'default', hosts: [], url: fallback, canonical: 'default' };
+      return this.#toOrigin({ ...settings, semantics: 'http', allowUnsafeMethods: true }, authority);
     }
     const settings = isHostName(host) ? this.#patterns.find(host) : this.#literals.get(host);
     return settings === undefined ? undefined : this.#toOrigin(settings, host);
@@ -119,6 +137,9 @@ export class OriginTable {
       ttlSecs: settings.ttlSecs,
       ignoreQuery: this.#ignoredParameters(settings, host),
       maskOrigin4xx: settings.maskOrigin4xx,
+      semantics: settings.semantics ?? 'content',
+      allowUnsafeMethods: settings.allowUnsafeMethods ?? false,
+      honourClientCacheControl: settings.honourClientCacheControl ?? settings.semantics === 'http',
       transfersMax: settings.transfersMax ?? this.#options.transfersMax ?? ORIGIN_TRANSFERS_DEFAULT,
       parentParameter: null,
       direct: null,

@@ -1,41 +1,47 @@
 // One client request from its head to its last byte: who may ask, what is asked, where the bytes are.
 // A hit runs through without a promise; everything else goes by way of Openings.
 
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { describeError, isEdgeError, type Logger } from '@wayside/kit';
-import type { EgressBudget } from '../deliver/egress-budget.ts';
-import type { Fills } from '../fill/fills.ts';
-import type { Opening, Openings } from '../fill/openings.ts';
-import { isFresh, mayServeWhileRevalidating } from '../freshness/freshness.ts';
+import { isFresh } from '../freshness/freshness.ts';
+import type { RequestHead, ResponseChannel } from '../listen/exchange.ts';
 import type { TrafficCounters } from '../operate/traffic-counters.ts';
 import type { Origin, OriginTable } from '../origin/origins.ts';
-import type { CacheObject } from '../store/cache-object.ts';
-import { keptHeaders } from '../store/object-meta.ts';
-import type { ObjectStore } from '../store/object-store.ts';
+import type { ObjectView } from '../store/object-view.ts';
+import type { RequestLookup } from '../variants/vary.ts';
 import type { AccessLog } from './access-log.ts';
 import { Admissions, type Refusal } from './admission.ts';
-import { lastRangeHeader, parseRange, type RangeSpec, resolveRanges } from './byte-range.ts';
+import { lastRangeHeader, parseRange } from './byte-range.ts';
 import type { ClientRequest } from './client-request.ts';
 import { TARGET_BYTES_MAX } from './content-request.ts';
-import { statusForClient, statusOfError } from './failure-status.ts';
-import { ObjectDelivery } from './object-delivery.ts';
-import type { OriginRelay } from './origin-relay.ts';
-import { type CacheResult, passedHeaders } from './response-head.ts';
+import { statusOfError } from './failure-status.ts';
+import { hasSeveralHosts } from './forwarded-fields.ts';
+import { lookupOf } from './miss-path.ts';
+import type { ObjectDelivery } from './object-delivery.ts';
+import { refuse } from './refusal.ts';
 
 /** Requests in work at a time; more get 503 at once (connected-cache R3). */
 const ACTIVE_REQUESTS_MAX = 20_000;
 
-/** Openings shared with clients whose ranges lie behind the end, after which a client is served straight from the origin. */
-const SHARED_REFUSALS_MAX = 3;
+/** What is there at once, without asking anybody: the engine's objects, or a delivery thread's replicas of them. */
+export interface ObjectsAtHand {
+  peek(key: string): ObjectView | undefined;
+  /** The variant of a resource that a request selects (RFC 9111 4.1). */
+  peekVariant(mark: ObjectView, request: RequestLookup): ObjectView | undefined;
+}
+
+/** Answers what is no plain hit: on the engine's thread directly, on a delivery thread by way of the engine. Rejects with what went wrong. */
+export interface SlowPath {
+  serve(client: ClientRequest): Promise<void>;
+  /** A method other than GET and HEAD. */
+  change(client: ClientRequest): Promise<void>;
+}
 
 export interface ContentHandlerDeps {
   origins: OriginTable;
-  store: ObjectStore;
-  openings: Openings;
-  fills: Fills;
-  relay: OriginRelay;
+  objects: ObjectsAtHand;
+  delivery: ObjectDelivery;
+  slow: SlowPath;
   counters: TrafficCounters;
-  budget: EgressBudget;
   accessLog: AccessLog;
   logger: Logger;
   /** Our own mark in Via: a request that carries it has come round in a circle. */
@@ -45,17 +51,15 @@ export interface ContentHandlerDeps {
 
 export class ContentHandler {
   readonly #deps: ContentHandlerDeps;
-  readonly #delivery: ObjectDelivery;
   readonly #admissions: Admissions;
   isDraining = false;
 
   constructor(deps: ContentHandlerDeps) {
     this.#deps = deps;
-    this.#delivery = new ObjectDelivery(deps);
     this.#admissions = new Admissions(deps.origins);
   }
 
-  readonly handle = (request: IncomingMessage, response: ServerResponse): void => {
+  readonly handle = (request: RequestHead, response: ResponseChannel): void => {
     const { counters, accessLog } = this.#deps;
     counters.requests += 1;
     counters.activeRequests += 1;
@@ -73,7 +77,7 @@ export class ContentHandler {
     }
   };
 
-  #admit(request: IncomingMessage, response: ServerResponse): void {
+  #admit(request: RequestHead, response: ResponseChannel): void {
     const { counters } = this.#deps;
     if (this.isDraining) {
       this.#refuse(response, 503, ['Connection', 'close']);
@@ -83,21 +87,17 @@ export class ContentHandler {
       this.#refuse(response, 503);
       return;
     }
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      this.#refuse(response, 405, ['Allow', 'GET, HEAD']);
-      return;
-    }
     const url = request.url ?? '';
     if (url.length > TARGET_BYTES_MAX) {
       this.#refuse(response, 414);
       return;
     }
-    // RFC 9110 15.6.6: node:http also hands over HTTP/0.9 and 2.0 request lines. RFC 9112 3.2: more than one Host.
+    // RFC 9110 15.6.6: node:http also hands over HTTP/0.9 and 2.0 request lines.
     if (!request.httpVersion.startsWith('1.')) {
       this.#refuse(response, 505, ['Connection', 'close']);
       return;
     }
-    if (request.rawHeaders.filter((text, i) => i % 2 === 0 && text.toLowerCase() === 'host').length > 1) {
+    if (hasSeveralHosts(request.rawHeaders)) {
       this.#refuse(response, 400);
       return;
     }
@@ -112,10 +112,12 @@ export class ContentHandler {
     }
     const ranges = parseRange(lastRangeHeader(request.rawHeaders));
     const { origin, key, target } = admitted;
-    this.#serve({ request, response, origin, key, target, ranges });
+    const client = { request, response, origin, key, target, ranges, startedAtMs: performance.now() };
+    if (request.method === 'GET' || request.method === 'HEAD') this.#serve(client);
+    else this.#change(client);
   }
 
-  #refuseAdmission(response: ServerResponse, refusal: Refusal): void {
+  #refuseAdmission(response: ResponseChannel, refusal: Refusal): void {
     if (refusal.refused === 'target') {
       this.#refuse(response, 400);
       return;
@@ -126,83 +128,31 @@ export class ContentHandler {
   }
 
   #serve(client: ClientRequest): void {
-    const { store } = this.#deps;
-    // RFC 9111 3.5: what is made for one user's credentials is not for others.
-    if (client.request.headers.authorization !== undefined) {
-      this.#relay(client);
-      return;
-    }
-    const live = store.peek(client.key);
-    if (live !== undefined && live.fd >= 0 && this.#isFresh(live, client.origin)) {
-      this.#delivery.deliver(client, live, null);
-      return;
-    }
-    void this.#serveSlowly(client).catch((error) => this.#fail(client, error));
-  }
-
-  async #serveSlowly(client: ClientRequest): Promise<void> {
-    const { store, openings } = this.#deps;
-    const { origin, key, target } = client;
-    let stored = store.find(key);
-    if (stored !== undefined && !(await store.ensureOpen(stored))) stored = undefined;
-    if (stored !== undefined && !stored.isObsolete) {
-      if (this.#isFresh(stored, origin)) return this.#delivery.deliver(client, stored, null);
-      if (mayServeWhileRevalidating(stored.freshness(origin.ttlSecs), this.#deps.now())) {
-        openings.open({ key, origin, target, range: client.ranges?.[0], stale: stored }).catch(() => {});
-        return this.#delivery.deliver(client, stored, 'STALE');
+    const { objects, delivery, slow } = this.#deps;
+    const { request, origin } = client;
+    if (!asksMore(request.headers, origin)) {
+      let live = objects.peek(client.key);
+      if (live?.meta.variants !== undefined) live = objects.peekVariant(live, lookupOf(request.headers));
+      if (live !== undefined && live.fd >= 0 && this.#isFresh(live, origin)) {
+        delivery.deliver(client, live, null);
+        return;
       }
     }
-    if (client.request.method === 'HEAD' && stored === undefined) return this.#relay(client);
-    const wish = { key, origin, target, range: client.ranges?.[0], stale: stored };
-    let opening = await openings.open(wish);
-    // It may be the answer to another client's range that lies behind the end; ours is asked for anew.
-    for (let tries = 1; tries < SHARED_REFUSALS_MAX && isOthersRefusal(opening, client.ranges); tries += 1)
-      opening = await openings.open(wish);
-    // The whole cannot be unsatisfiable.
-    if (isOthersRefusal(opening, client.ranges)) opening = { kind: 'bypass' };
-    await this.#useOpening(client, opening);
+    slow.serve(client).catch((error) => this.#fail(client, error));
   }
 
-  async #useOpening(client: ClientRequest, opening: Opening): Promise<void> {
-    if (client.response.destroyed) return;
-    switch (opening.kind) {
-      case 'bypass':
-        return this.#relay(client);
-      case 'unsatisfiable':
-        return this.#delivery.refuseRange(client, opening.sizeBytes);
-      case 'answer':
-        return this.#passAnswer(client, opening);
-      case 'object': {
-        const { object, how } = opening;
-        if (!(await this.#deps.store.ensureOpen(object)) || client.response.destroyed)
-          throw new Error('stored file is gone');
-        this.#delivery.deliver(client, object, how === 'stale' ? 'STALE' : how === 'new' ? 'MISS' : null);
-      }
+  /** Methods that may change something go to the origin, where it is allowed; the others end here (RFC 9110 9.3.6, 9.3.8). */
+  #change(client: ClientRequest): void {
+    const { method = '' } = client.request;
+    if (!client.origin.allowUnsafeMethods || method === 'CONNECT' || method === 'TRACE') {
+      this.#refuse(client.response, 405, ['Allow', 'GET, HEAD']);
+      return;
     }
+    this.#deps.slow.change(client).catch((error) => this.#fail(client, error));
   }
 
-  #isFresh(object: CacheObject, origin: Origin): boolean {
+  #isFresh(object: ObjectView, origin: Origin): boolean {
     return isFresh(object.freshness(origin.ttlSecs), this.#deps.now());
-  }
-
-  #relay(client: ClientRequest): void {
-    this.#deps.counters.addResult(client.origin, 'BYPASS');
-    void this.#deps.relay.relay(client).catch((error) => this.#fail(client, error));
-  }
-
-  /** An origin's refusal or redirect, for everyone who waited for it. */
-  #passAnswer({ request, response, origin }: ClientRequest, answer: Extract<Opening, { kind: 'answer' }>): void {
-    this.#deps.counters.addResult(origin, 'MISS');
-    const status = statusForClient(answer.status, request.headers['user-agent'], origin.maskOrigin4xx);
-    const result: CacheResult = 'MISS';
-    if (status !== answer.status) {
-      this.#refuse(response, status, ['X-Origin-Status', String(answer.status), 'X-Cache', result]);
-      return;
-    }
-    const head = passedHeaders(keptHeaders(answer.headers));
-    response.writeHead(status, [...head, 'Content-Length', String(answer.body.length), 'X-Cache', result]);
-    response.end(request.method === 'HEAD' ? undefined : answer.body);
-    if (request.method !== 'HEAD') this.#deps.counters.addBytes(origin, 0, answer.body.length);
   }
 
   #fail({ response, key, origin }: ClientRequest, error: unknown): void {
@@ -220,15 +170,13 @@ export class ContentHandler {
     else this.#refuse(response, status);
   }
 
-  #refuse(response: ServerResponse, status: number, headers: readonly string[] = []): void {
-    if (response.destroyed || response.headersSent) return;
-    response.writeHead(status, [...headers, 'Content-Length', '0']);
-    response.end();
+  #refuse(response: ResponseChannel, status: number, headers: readonly string[] = []): void {
+    refuse(response, status, headers);
   }
 }
 
-/** A 416 that the ranges of this client do not deserve. */
-function isOthersRefusal(opening: Opening, ranges: readonly RangeSpec[] | undefined): boolean {
-  if (opening.kind !== 'unsatisfiable') return false;
-  return ranges === undefined || resolveRanges(ranges, opening.sizeBytes).length > 0;
+/** The client wants more than any fresh copy, or its conditions are the origin's to judge. */
+function asksMore(headers: RequestHead['headers'], origin: Origin): boolean {
+  if (headers['if-match'] !== undefined || headers['if-unmodified-since'] !== undefined) return true;
+  return origin.honourClientCacheControl && (headers['cache-control'] !== undefined || headers.pragma !== undefined);
 }

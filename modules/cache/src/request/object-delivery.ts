@@ -7,14 +7,19 @@ import type { BodyReader } from '../deliver/body-reader.ts';
 import { BodySender } from '../deliver/body-sender.ts';
 import type { EgressBudget, EgressShare } from '../deliver/egress-budget.ts';
 import type { TransferSource } from '../fill/transfer.ts';
+import type { PacedBody, PaceKeeper } from '../listen/pace-keeper.ts';
 import type { TrafficCounters } from '../operate/traffic-counters.ts';
 import type { ObjectView } from '../store/object-view.ts';
 import { type AccessLog, noteResult } from './access-log.ts';
 import { type ByteRange, contentRange, resolveRanges } from './byte-range.ts';
 import type { ClientRequest } from './client-request.ts';
+import { statusForClient } from './failure-status.ts';
+import { forwardedFields } from './forwarded-fields.ts';
 import { planMultipart } from './multipart.ts';
+import { isBodyless } from './passed-response.ts';
 import { isNotModified, rangeCounts } from './precondition.ts';
-import { type CacheResult, notModifiedHead, objectHead } from './response-head.ts';
+import { refuse } from './refusal.ts';
+import { type CacheResult, notModifiedHead, objectHead, passedMarks } from './response-head.ts';
 
 /** Where the bytes come from: the engine's own fills, or messages to the engine. */
 export interface BodySource {
@@ -30,9 +35,13 @@ export interface ObjectDeliveryDeps {
   fills: BodySource;
   counters: TrafficCounters;
   budget: EgressBudget;
+  /** Absent: clients may read as slowly as they like. */
+  pace?: PaceKeeper | undefined;
   accessLog: AccessLog;
   logger: Logger;
   now: () => number;
+  /** Has another thread deliver, the one that holds this client's connection; false when this thread does. */
+  divert?: (client: ClientRequest, object: ObjectView, result: CacheResult | null) => boolean;
 }
 
 /** A body on its way: what is left of it to be sent, piece by piece. */
@@ -52,7 +61,12 @@ export class ObjectDelivery {
   deliver(client: ClientRequest, object: ObjectView, result: CacheResult | null): void {
     const { request, response, ranges: specs } = client;
     const { headers } = request;
+    if (this.#deps.divert?.(client, object, result)) return;
     object.visit();
+    if (object.meta.status !== undefined) {
+      this.#deliverStatus(client, object, object.meta.status, result);
+      return;
+    }
     const condition = { ifNoneMatch: headers['if-none-match'], ifModifiedSince: headers['if-modified-since'] };
     if (isNotModified(condition, object.validators)) {
       response.writeHead(304, notModifiedHead(this.#headOf(client, object, this.#count(client, result ?? 'HIT'))));
@@ -98,6 +112,30 @@ export class ObjectDelivery {
     if (share === null) return;
     response.writeHead(status, head);
     this.#sendBody(client, object, [{ text: null, range: only }], present, isRange, share);
+  }
+
+  /** Anything but 200: whole, and without conditions (RFC 9110 13.2.1, 14.2). */
+  #deliverStatus(client: ClientRequest, object: ObjectView, status: number, result: CacheResult | null): void {
+    const { request, response, origin } = client;
+    const { sizeBytes } = object;
+    const present = object.chunks.presentBytes(0, sizeBytes);
+    const found = this.#count(client, result ?? (present === sizeBytes ? 'HIT' : 'PARTIAL'));
+    const shown = statusForClient(status, request.headers['user-agent'], origin);
+    if (shown !== status) {
+      refuse(response, shown, ['X-Origin-Status', String(status), ...passedMarks(found)]);
+      return;
+    }
+    const head = objectHead(this.#headOf(client, object, found), null);
+    if (status === 204) head.splice(head.indexOf('Content-Length'), 2);
+    if (isBodyless(status, request.method) || sizeBytes === 0) {
+      response.writeHead(status, head);
+      response.end();
+      return;
+    }
+    const share = this.#admit(client);
+    if (share === null) return;
+    response.writeHead(status, head);
+    this.#sendBody(client, object, [{ text: null, range: { start: 0, end: sizeBytes } }], present, false, share);
   }
 
   refuseRange({ response }: ClientRequest, sizeBytes: number): void {
@@ -162,8 +200,9 @@ export class ObjectDelivery {
     return null;
   }
 
-  #count({ response, origin }: ClientRequest, result: CacheResult): CacheResult {
+  #count({ response, origin, startedAtMs }: ClientRequest, result: CacheResult): CacheResult {
     this.#deps.counters.addResult(origin, result);
+    if (startedAtMs !== undefined) this.#deps.counters.addTtfb(result, performance.now() - startedAtMs);
     if (this.#deps.accessLog.isOn) noteResult(response, result);
     return result;
   }
@@ -183,6 +222,8 @@ class ObjectBody {
   readonly #socket: Socket;
   readonly #share: EgressShare;
   #presentBytes: number;
+  /** From the first time on that the client or the origin had to be waited for. */
+  #paced: PacedBody | null = null;
   #sender: BodySender | null = null;
   #close: (() => void) | null = null;
 
@@ -215,6 +256,8 @@ class ObjectBody {
     this.#sender?.cancel();
     this.#close?.();
     this.#close = null;
+    if (this.#paced !== null) this.#deps.pace?.leave(this.#paced);
+    this.#paced = null;
   }
 
   #next(): void {
@@ -234,8 +277,15 @@ class ObjectBody {
   }
 
   #sendRange(range: ByteRange): void {
-    const { response, origin, target } = this.#client;
-    const reader = this.#deps.fills.reader(this.#object, { origin, target }, range.start, range.end, this.#isRange);
+    const { response } = this.#client;
+    const source = sourceOf(this.#client, this.#object);
+    let reader: BodyReader;
+    try {
+      reader = this.#deps.fills.reader(this.#object, source, range.start, range.end, this.#isRange);
+    } catch (error) {
+      this.#cut(error as Error);
+      return;
+    }
     this.#close = () => reader.close();
     this.#sender = new BodySender(response, this.#socket, reader, range, this.#share, {
       onBytes: (count) => this.#count(count, false),
@@ -247,6 +297,7 @@ class ObjectBody {
       },
     });
     this.#sender.start();
+    if (this.#close !== null) this.#paced ??= this.#deps.pace?.watch(this.#socket) ?? null;
   }
 
   /** The head promised more than there is: only a cut connection tells the client. */
@@ -260,8 +311,15 @@ class ObjectBody {
 
   /** Bytes that were there when the request came count as hits, first come first. Framing of multipart counts with its origin. */
   #count(bytes: number, isFraming: boolean): void {
+    if (this.#paced !== null) this.#paced.bytes += bytes;
     const hit = isFraming ? bytes : Math.min(bytes, this.#presentBytes);
     if (!isFraming) this.#presentBytes -= hit;
     this.#deps.counters.addBytes(this.#client.origin, hit, bytes - hit);
   }
+}
+
+/** Whom to ask for missing bytes. In a client's name only where that decides what comes, and only when something is missing. */
+function sourceOf({ origin, target, request }: ClientRequest, object: ObjectView): TransferSource {
+  if (origin.semantics === 'content' || object.chunks.isComplete) return { origin, target };
+  return { origin, target, client: forwardedFields(request.rawHeaders, true) };
 }

@@ -1,6 +1,9 @@
 // What is kept of a response besides its bytes: the headers to repeat, the validators, the facts freshness is computed from.
 
 import { computeFreshness, type Freshness } from '../freshness/freshness.ts';
+import { parseHttpDate } from '../freshness/http-date.ts';
+import { responseControl, withheldFields } from '../freshness/response-control.ts';
+import type { Semantics } from '../freshness/storable.ts';
 import type { Validators } from '../request/precondition.ts';
 
 /** As stored in the index. Times in ms since 1970. */
@@ -13,28 +16,69 @@ export interface ObjectMeta {
   host: string;
   /** The origin answers ranges and has a validator to hold them together. */
   ranged: boolean;
+  /** Final status; absent = 200. */
+  status?: number;
+  /** Only on the mark that stands under the key of a resource with variants; the variants lie under keys of their own. */
+  variants?: VariantList;
+}
+
+/** Representations of one resource that request fields select (RFC 9111 4.1). */
+export interface VariantList {
+  /** Selecting fields, lower case, sorted. */
+  fields: string[];
+  /** Part of every variant's key: a mark that is made anew reaches no variant of the former one. */
+  epoch: string;
+  /** Oldest first. `others` = values of the fields beside Accept-Language, `language` = Content-Language, '' without. */
+  kept: { key: string; others: string; language: string }[];
 }
 
 /** Not repeated to clients: hop-by-hop (RFC 9110 7.6.1), framing, and what describes one transfer only. */
 const NOT_KEPT = new Set(
   ['connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection', 'te', 'trailer'].concat(
     ['transfer-encoding', 'upgrade', 'content-length', 'content-range', 'accept-ranges', 'set-cookie', 'alt-svc'],
+    ['proxy-authentication-info', 'proxy-status'],
   ),
 );
+/** Kept all the same where the cache stands for the origin itself: what they say is the origin's business. */
+const KEPT_BY_PROXY = new Set(['set-cookie', 'alt-svc', 'accept-ranges']);
 /** Total length of headers kept with an object. */
 const KEPT_HEADER_CHARS_MAX = 16 * 1024;
 
-/** The headers to keep; the ones a Connection header names are dropped too. */
-export function keptHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
+/**
+ * The headers to keep; the ones a Connection header names are dropped too.
+ * @param semantics `http` keeps Set-Cookie, and Content-Range where it frames nothing (RFC 9110 14.4)
+ * @param status final status of the response
+ */
+export function keptHeaders(
+  headers: Readonly<Record<string, string>>,
+  semantics: Semantics = 'content',
+  status = 206,
+): Record<string, string> {
+  const isProxy = semantics === 'http';
   const named = new Set((headers.connection ?? '').split(',').map((name) => name.trim().toLowerCase()));
   const kept: Record<string, string> = {};
   let chars = 0;
   for (const [name, value] of Object.entries(headers)) {
-    if (NOT_KEPT.has(name) || named.has(name)) continue;
+    if (named.has(name)) continue;
+    if (NOT_KEPT.has(name)) {
+      const isKept = isProxy && (KEPT_BY_PROXY.has(name) || (name === 'content-range' && status !== 206));
+      if (!isKept) continue;
+    }
     chars += name.length + value.length;
     if (chars > KEPT_HEADER_CHARS_MAX) break;
     kept[name] = value;
   }
+  return kept;
+}
+
+/** The headers to store: what the response lets a shared cache repeat without asking (RFC 9111 3.1, 5.2.2.4, 5.2.2.7). */
+export function storedHeaders(
+  headers: Readonly<Record<string, string>>,
+  semantics: Semantics,
+  status: number,
+): Record<string, string> {
+  const kept = keptHeaders(headers, semantics, status);
+  for (const name of withheldFields(responseControl((field) => headers[field]))) delete kept[name];
   return kept;
 }
 
@@ -50,26 +94,34 @@ export function rangeValidator(headers: Readonly<Record<string, string>>): strin
   const { etag, lastModified } = validatorsOf(headers);
   if (etag?.startsWith('"')) return etag;
   if (etag !== null || lastModified === null) return null;
-  const modifiedMs = Date.parse(lastModified);
-  const dateMs = Date.parse(headers.date ?? '');
-  return dateMs - modifiedMs >= 1000 ? lastModified : null;
+  const modifiedMs = parseHttpDate(lastModified);
+  const dateMs = parseHttpDate(headers.date);
+  return modifiedMs !== undefined && dateMs !== undefined && dateMs - modifiedMs >= 1000 ? lastModified : null;
 }
 
 /** Headers after a 304 (RFC 9111 3.2): the new ones replace those of the same name; an old Age is void. */
 export function refreshedHeaders(
   stored: Readonly<Record<string, string>>,
   fresh: Readonly<Record<string, string>>,
+  semantics: Semantics = 'content',
 ): Record<string, string> {
   const { age: _age, ...rest } = stored;
-  const { 'content-encoding': _encoding, 'content-type': _type, ...update } = keptHeaders(fresh);
+  const {
+    'content-encoding': _encoding,
+    'content-type': _type,
+    'content-range': _range,
+    ...update
+  } = storedHeaders(fresh, semantics, 304);
   return { ...rest, ...update };
 }
 
 export function freshnessOf(meta: ObjectMeta, ttlSecs: number | undefined): Freshness {
   return computeFreshness({
+    status: meta.status,
     requestAtMs: meta.requestAtMs,
     responseAtMs: meta.responseAtMs,
     header: (name) => meta.headers[name],
-    ttlSecs,
+    // The operator's lifetime is about content, not about redirects and refusals.
+    ttlSecs: meta.status === undefined ? ttlSecs : undefined,
   });
 }

@@ -1,0 +1,198 @@
+// Requests that the fast way of a hit cannot answer: not stored, not fresh, a variant, or a client that asks for more than what is there.
+// Decides what the store may answer, what the origin is asked, and in whose name.
+
+import type { Opening, OpeningRequest, Openings } from '../fill/openings.ts';
+import { type ClientControl, parseClientControl, satisfies } from '../freshness/client-control.ts';
+import { mayServeWhileRevalidating } from '../freshness/freshness.ts';
+import type { TrafficCounters } from '../operate/traffic-counters.ts';
+import type { CacheObject } from '../store/cache-object.ts';
+import { keptHeaders } from '../store/object-meta.ts';
+import type { ObjectStore } from '../store/object-store.ts';
+import type { VariantIndex } from '../variants/variant-index.ts';
+import { type RangeSpec, resolveRanges } from './byte-range.ts';
+import type { ClientRequest } from './client-request.ts';
+import { statusForClient } from './failure-status.ts';
+import { forwardedFields } from './forwarded-fields.ts';
+import type { ObjectDelivery } from './object-delivery.ts';
+import { interimListener, type OriginRelay } from './origin-relay.ts';
+import { refuse } from './refusal.ts';
+import { passedHeaders, passedMarks } from './response-head.ts';
+
+/** Openings shared with clients whose ranges lie behind the end, after which a client is served straight from the origin. */
+const SHARED_REFUSALS_MAX = 3;
+
+export interface MissPathDeps {
+  store: ObjectStore;
+  variants: VariantIndex;
+  openings: Openings;
+  relay: OriginRelay;
+  delivery: ObjectDelivery;
+  counters: TrafficCounters;
+  /** Absent: an origin may be asked whatever the memory is. */
+  memory?: { readonly takesMisses: boolean } | undefined;
+  now: () => number;
+}
+
+export class MissPath {
+  readonly #deps: MissPathDeps;
+
+  constructor(deps: MissPathDeps) {
+    this.#deps = deps;
+  }
+
+  /** @param hasJoined it waited for somebody else's opening before, so it asks in its own name now */
+  async serve(client: ClientRequest, hasJoined = false): Promise<void> {
+    const { request, origin } = client;
+    const { headers } = request;
+    const control = origin.honourClientCacheControl
+      ? parseClientControl(headers['cache-control'], headers.pragma)
+      : undefined;
+    // If-Match and If-Unmodified-Since are the origin's to judge (RFC 9111 4.3.2).
+    if (control?.isNoStore || headers['if-match'] !== undefined || headers['if-unmodified-since'] !== undefined)
+      return this.#relay(client);
+    const stored = await this.#find(client);
+    if (stored !== undefined && this.#answerFromStore(client, stored, control)) return;
+    if (control?.isOnlyIfCached) return refuse(client.response, 504, passedMarks('MISS'));
+    if (this.#deps.memory?.takesMisses === false) {
+      this.#deps.counters.overloads.memory += 1;
+      return refuse(client.response, 503);
+    }
+    const isHttp = origin.semantics === 'http';
+    if (!isHttp && headers.authorization !== undefined) return this.#relay(client);
+    if (request.method === 'HEAD' && (isHttp || stored === undefined)) return this.#head(client, stored);
+    const opening = await this.#open(this.#wishOf(client, stored), client, hasJoined);
+    if (opening.kind === 'joined') return this.serve(client, true);
+    await this.#use(client, opening);
+  }
+
+  async #find({ key, request }: ClientRequest): Promise<CacheObject | undefined> {
+    const { store, variants } = this.#deps;
+    let stored = store.find(key);
+    if (stored?.meta.variants !== undefined) stored = variants.find(stored, lookupOf(request.headers));
+    if (stored === undefined || !(await store.ensureOpen(stored)) || stored.isObsolete) return undefined;
+    return stored;
+  }
+
+  /** Returns false when the origin has to be asked first. */
+  #answerFromStore(client: ClientRequest, stored: CacheObject, control: ClientControl | undefined): boolean {
+    const { origin } = client;
+    const freshness = stored.freshness(origin.ttlSecs);
+    const nowMs = this.#deps.now();
+    if (satisfies(control, freshness, nowMs)) {
+      this.#deps.delivery.deliver(client, stored, null);
+      return true;
+    }
+    const isPatient = control === undefined || (!control.isReload && control.maxAgeSecs === undefined);
+    if (!isPatient || control?.minFreshSecs !== undefined || !mayServeWhileRevalidating(freshness, nowMs)) return false;
+    this.#deps.openings.open(this.#wishOf(client, stored)).then(discard, () => {});
+    this.#deps.delivery.deliver(client, stored, 'STALE');
+    return true;
+  }
+
+  #wishOf(client: ClientRequest, stale: CacheObject | undefined): OpeningRequest {
+    const { key, origin, target, request, ranges } = client;
+    const wish: OpeningRequest = { key, origin, target, range: ranges?.[0], stale };
+    if (origin.semantics === 'http') {
+      wish.client = {
+        fields: forwardedFields(request.rawHeaders, true),
+        request: lookupOf(request.headers),
+        isAuthorized: request.headers.authorization !== undefined,
+        onInterim: interimListener(client),
+      };
+    }
+    return wish;
+  }
+
+  async #open(wish: OpeningRequest, { ranges }: ClientRequest, isAlone: boolean): Promise<Opening> {
+    const { openings } = this.#deps;
+    if (isAlone) return openings.openAlone(wish);
+    let opening = await openings.open(wish);
+    // It may be the answer to another client's range that lies behind the end; ours is asked for anew.
+    for (let tries = 1; tries < SHARED_REFUSALS_MAX && isOthersRefusal(opening, ranges); tries += 1)
+      opening = await openings.open(wish);
+    // The whole cannot be unsatisfiable.
+    return isOthersRefusal(opening, ranges) ? { kind: 'bypass' } : opening;
+  }
+
+  async #use(client: ClientRequest, opening: Opening): Promise<void> {
+    if (client.response.destroyed) return discard(opening);
+    switch (opening.kind) {
+      case 'joined':
+      case 'bypass':
+        return this.#relay(client);
+      case 'unsatisfiable':
+        return this.#deps.delivery.refuseRange(client, opening.sizeBytes);
+      case 'answer':
+        return this.#passAnswer(client, opening);
+      case 'response':
+        return this.#passOwn(client, opening);
+      case 'object': {
+        const { object, how } = opening;
+        if (!(await this.#deps.store.ensureOpen(object)) || client.response.destroyed)
+          throw new Error('stored file is gone');
+        this.#deps.delivery.deliver(client, object, how === 'stale' ? 'STALE' : how === 'new' ? 'MISS' : null);
+      }
+    }
+  }
+
+  /** A part that was asked for in whole chunks is no answer to this client's own range. */
+  async #passOwn(client: ClientRequest, opening: Extract<Opening, { kind: 'response' }>): Promise<void> {
+    const { response } = opening;
+    if (response.head.status === 206 && !opening.isWhole) {
+      response.abort();
+      return this.#relay(client);
+    }
+    this.#deps.counters.results.MISS += 1;
+    if (response.head.status === 206) {
+      const { 'content-range': _whole, ...headers } = response.head.headers;
+      response.head = { status: 200, headers };
+    }
+    await this.#deps.relay.pass(client, response, 'MISS');
+  }
+
+  /** HEAD goes through and renews what is stored; when the origin fails, what is stored answers. */
+  async #head(client: ClientRequest, stored: CacheObject | undefined): Promise<void> {
+    this.#deps.counters.results.BYPASS += 1;
+    return this.#deps.relay.relay(client, stored);
+  }
+
+  #relay(client: ClientRequest): Promise<void> {
+    this.#deps.counters.results.BYPASS += 1;
+    return this.#deps.relay.relay(client);
+  }
+
+  /** An origin's refusal or redirect, for everyone who waited for it. */
+  #passAnswer({ request, response, origin }: ClientRequest, answer: Extract<Opening, { kind: 'answer' }>): void {
+    this.#deps.counters.results.MISS += 1;
+    const status = statusForClient(answer.status, request.headers['user-agent'], origin);
+    if (status !== answer.status) {
+      refuse(response, status, ['X-Origin-Status', String(answer.status), ...passedMarks('MISS')]);
+      return;
+    }
+    const head = passedHeaders(keptHeaders(answer.headers));
+    response.writeHead(status, [...head, 'Content-Length', String(answer.body.length), ...passedMarks('MISS')]);
+    response.end(request.method === 'HEAD' ? undefined : answer.body);
+    if (request.method !== 'HEAD') this.#deps.counters.addBytes(origin, 0, answer.body.length);
+  }
+}
+
+/** Fields of a request by lower-case name. */
+export function lookupOf(
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+): (name: string) => string | undefined {
+  return (name) => {
+    const value = headers[name];
+    return Array.isArray(value) ? value.join(', ') : value;
+  };
+}
+
+/** A response that nobody takes gives its place back. */
+function discard(opening: Opening): void {
+  if (opening.kind === 'response') opening.response.abort();
+}
+
+/** A 416 that the ranges of this client do not deserve. */
+function isOthersRefusal(opening: Opening, ranges: readonly RangeSpec[] | undefined): boolean {
+  if (opening.kind !== 'unsatisfiable') return false;
+  return ranges === undefined || resolveRanges(ranges, opening.sizeBytes).length > 0;
+}

@@ -1,0 +1,41 @@
+// The body of a request that is passed on: streamed, never held, never longer than the limit.
+
+import { pipeline, type Readable, Transform } from 'node:stream';
+import { EdgeError } from '@wayside/kit';
+import type { RequestHead } from '../listen/exchange.ts';
+
+/** Longest body passed on, bytes. */
+export const REQUEST_BODY_BYTES_MAX = 1024 * 1024 * 1024;
+
+/** RFC 9112 6.3: a request has a body when it is framed. */
+export function hasBody(request: RequestHead): boolean {
+  return request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
+}
+
+/** The body as a stream that fails with CACHE_REQUEST_TOO_LARGE above the limit. Throws at once when the length says so. */
+export function boundedBody(request: RequestHead, bytesMax = REQUEST_BODY_BYTES_MAX): Readable {
+  const announced = Number(request.headers['content-length'] ?? 0);
+  if (announced > bytesMax) throw tooLarge(announced, bytesMax);
+  let bytes = 0;
+  const counted = new Transform({
+    transform(piece: Buffer, _encoding, done) {
+      bytes += piece.length;
+      if (bytes > bytesMax) done(tooLarge(bytes, bytesMax));
+      else done(null, piece);
+    },
+  });
+  // The reader of `counted` hears of a failure; here it has been told already.
+  pipeline(request as unknown as Readable, counted, () => {});
+  return counted;
+}
+
+function tooLarge(bytes: number, bytesMax: number): EdgeError {
+  return new EdgeError(
+    'CACHE_REQUEST_TOO_LARGE',
+    `Cannot pass on a body of ${bytes} bytes: wanted at most ${bytesMax}`,
+    {
+      source: 'downstream',
+      retry: 'never',
+    },
+  );
+}
