@@ -315,6 +315,10 @@ class ObjectBody {
     const hit = isFraming ? bytes : Math.min(bytes, this.#presentBytes);
     if (!isFraming) this.#presentBytes -= hit;
     this.#deps.counters.addBytes(this.#client.origin, hit, bytes - hit);
+    // What sendfile moves is unknown to the socket's own time limit.
+    const { response } = this.#client;
+    if (response.noteProgress !== undefined) response.noteProgress();
+    else if (this.#socket.timeout) this.#socket.setTimeout(this.#socket.timeout);
   }
 }
 
