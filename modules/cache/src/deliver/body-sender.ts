@@ -7,6 +7,7 @@ import type { Socket } from 'node:net';
 import { native } from '../store/native.ts';
 import type { BodyReader } from './body-reader.ts';
 import type { EgressShare } from './egress-budget.ts';
+import { turns } from './turns.ts';
 
 /** One client's share of a turn of the event loop. */
 const TURN_BYTES_MAX = 2 * 1024 * 1024;
@@ -41,6 +42,11 @@ export class BodySender {
   #position: number;
   #isOver = false;
   readonly #step = () => this.#run();
+  /** What wakes many bodies at once (a write of the fill, a full socket's end) only gives each its turn. */
+  readonly #resume = (error?: Error | null) => {
+    if (error) this.#finish(error);
+    else turns.add(this.#step);
+  };
 
   /**
    * The response's head must have been given to the socket, and the socket be the response's own by now.
@@ -64,6 +70,7 @@ export class BodySender {
   }
 
   start(): void {
+    turns.noteArrival();
     this.#run();
   }
 
@@ -81,12 +88,12 @@ export class BodySender {
     let turn = TURN_BYTES_MAX;
     while (this.#position < this.#last) {
       if (turn <= 0) {
-        setImmediate(this.#step);
+        turns.add(this.#step);
         return;
       }
       const readable = Math.min(this.#last, this.#reader.readableEnd(this.#position));
       if (readable <= this.#position) {
-        this.#reader.wait(this.#position, (error) => (error ? this.#finish(error) : this.#run()));
+        this.#reader.wait(this.#position, this.#resume);
         return;
       }
       const allowed = this.#budget.take(Math.min(readable - this.#position, turn));
@@ -142,10 +149,7 @@ export class BodySender {
     }
     this.#position += got;
     this.#events.onBytes(got);
-    this.#response.write(got === allowed ? piece : piece.subarray(0, got), (error) => {
-      if (error) this.#finish(error);
-      else this.#run();
-    });
+    this.#response.write(got === allowed ? piece : piece.subarray(0, got), this.#resume);
   }
 
   #finish(error?: Error): void {
