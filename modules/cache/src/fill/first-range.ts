@@ -22,8 +22,16 @@ function spanRange(first: number, last: number | null): string {
   return `bytes=${chunkStart(from)}-${end - 1}`;
 }
 
-/** Whole chunks inside the bytes [start, end) of an object: [from, to), empty when from >= to. */
-export function wholeChunks(start: number, end: number, sizeBytes: number): { from: number; to: number } {
-  const to = end >= sizeBytes ? Math.ceil(sizeBytes / CHUNK_BYTES) : chunkOf(end);
+/**
+ * Chunks that the bytes [start, end) of an object fill: [from, to), empty when from >= to.
+ * @param isRanged the rest of a chunk whose beginning is there can be asked for (RFC 9111 3.4), so it counts
+ */
+export function wholeChunks(
+  start: number,
+  end: number,
+  sizeBytes: number,
+  isRanged = false,
+): { from: number; to: number } {
+  const to = end >= sizeBytes || isRanged ? Math.ceil(end / CHUNK_BYTES) : chunkOf(end);
   return { from: Math.ceil(start / CHUNK_BYTES), to };
 }

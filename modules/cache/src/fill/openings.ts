@@ -107,6 +107,16 @@ export class Openings {
     return this.#open(request);
   }
 
+  /** Keeps a response that came by another way than an opening, if it may be kept; whoever got it goes on with the result. */
+  async keep(request: OpeningRequest, response: OpenResponse): Promise<Opening> {
+    try {
+      return await this.#takeWhole({ ...request, since: this.#purges.sequence }, response, true);
+    } catch (error) {
+      response.abort();
+      throw error;
+    }
+  }
+
   /** What is being fetched now was changed by an unsafe method (RFC 9111 4.4): it is asked for once more. */
   spoil(key: string): void {
     if (this.#running.has(key)) this.#spoiled.add(key);
@@ -160,6 +170,11 @@ export class Openings {
     if (status === 200) return this.#takeWhole(request, response, range !== null);
     if (status === 206 && range !== null) return this.#takePart(request, response, range);
     if (status === 416 && range !== null) return this.#takeUnsatisfied(request, response);
+    // The origin has its own idea of a range: the client's own gets it, unstored.
+    if (status === 206 && request.range !== undefined) {
+      response.abort();
+      return { kind: 'bypass' };
+    }
     if (status === 206 || status === 304 || (!isHttp(request) && (status === 204 || status === 205))) {
       throw invalid(request, `origin answered ${status}`);
     }
@@ -267,7 +282,7 @@ export class Openings {
       response.attach({ onData() {}, onEnd() {}, onError() {} });
       return { kind: 'object', object, how: 'new' };
     }
-    const span = wholeChunks(start, end, sizeBytes);
+    const span = wholeChunks(start, end, sizeBytes, part.isRanged);
     const hasRoom = span.from < span.to && (await object.drive.reserve(object, span.from, span.to));
     if (!hasRoom) {
       await this.#deps.store.drop(object);

@@ -1,6 +1,7 @@
 // Desired properties of the module twin (contracts 8): parsed whole, every problem named, nothing applied from a bad document.
 
 import type { ConfigProblem } from '@wayside/kit';
+import type { Semantics } from '../freshness/storable.ts';
 import { isHostPattern } from '../origin/host-pattern.ts';
 import { ORIGIN_TRANSFERS_MAX, type OriginSettings } from '../origin/origins.ts';
 
@@ -42,6 +43,9 @@ export function parseDesired(desired: unknown): { settings: DesiredSettings; pro
   return { settings, problems };
 }
 
+const ORIGIN_KEYS =
+  'hosts, url, ttlSecs, ignoreQuery, maskOrigin4xx, transfersMax, semantics, allowUnsafeMethods or honourClientCacheControl';
+
 function parseOrigin(id: string, value: unknown, problems: ConfigProblem[]): OriginSettings | undefined {
   const at = `origins.${id}`;
   if (!isPlain(value)) {
@@ -55,13 +59,16 @@ function parseOrigin(id: string, value: unknown, problems: ConfigProblem[]): Ori
     ignoreQuery = null,
     maskOrigin4xx = null,
     transfersMax = null,
+    semantics = null,
+    allowUnsafeMethods = null,
+    honourClientCacheControl = null,
     ...rest
   } = value;
   const before = problems.length;
   for (const name of Object.keys(rest)) {
     problems.push({
       path: `${at}.${name}`,
-      message: 'is unknown, wanted hosts, url, ttlSecs, ignoreQuery, maskOrigin4xx or transfersMax',
+      message: `is unknown, wanted ${ORIGIN_KEYS}`,
     });
   }
   const names = typeof hosts === 'string' ? listOf(hosts).map((host) => host.toLowerCase().replace(/\.$/, '')) : [];
@@ -75,10 +82,11 @@ function parseOrigin(id: string, value: unknown, problems: ConfigProblem[]): Ori
     problems.push(wrong(`${at}.ttlSecs`, ttlSecs, 'whole seconds from 0'));
   if (ignoreQuery !== null && typeof ignoreQuery !== 'string')
     problems.push(wrong(`${at}.ignoreQuery`, ignoreQuery, 'parameter names separated by commas'));
-  if (maskOrigin4xx !== null && typeof maskOrigin4xx !== 'boolean')
-    problems.push(wrong(`${at}.maskOrigin4xx`, maskOrigin4xx, 'true or false'));
   if (transfersMax !== null && !isTransferLimit(transfersMax))
     problems.push(wrong(`${at}.transfersMax`, transfersMax, `a whole number from 1 to ${ORIGIN_TRANSFERS_MAX}`));
+  if (semantics !== null && semantics !== 'content' && semantics !== 'http')
+    problems.push(wrong(`${at}.semantics`, semantics, 'content or http'));
+  checkSwitches(at, { maskOrigin4xx, allowUnsafeMethods, honourClientCacheControl }, problems);
   if (problems.length > before) return undefined;
   return {
     id,
@@ -88,7 +96,16 @@ function parseOrigin(id: string, value: unknown, problems: ConfigProblem[]): Ori
     ignoreQuery: ignoreQuery === null ? undefined : listOf(ignoreQuery as string),
     maskOrigin4xx: (maskOrigin4xx as boolean | null) ?? undefined,
     transfersMax: (transfersMax as number | null) ?? undefined,
+    semantics: (semantics as Semantics | null) ?? undefined,
+    allowUnsafeMethods: (allowUnsafeMethods as boolean | null) ?? undefined,
+    honourClientCacheControl: (honourClientCacheControl as boolean | null) ?? undefined,
   };
+}
+
+function checkSwitches(at: string, switches: Record<string, unknown>, problems: ConfigProblem[]): void {
+  for (const [name, value] of Object.entries(switches)) {
+    if (value !== null && typeof value !== 'boolean') problems.push(wrong(`${at}.${name}`, value, 'true or false'));
+  }
 }
 
 function isTransferLimit(value: unknown): boolean {

@@ -3,8 +3,10 @@
 
 import type { Opening, OpeningRequest, Openings } from '../fill/openings.ts';
 import { type ClientControl, parseClientControl, satisfies } from '../freshness/client-control.ts';
-import { mayServeWhileRevalidating } from '../freshness/freshness.ts';
+import { explicitLifetimeSecs, mayServeOnError, mayServeWhileRevalidating } from '../freshness/freshness.ts';
+import { responseControl } from '../freshness/response-control.ts';
 import type { TrafficCounters } from '../operate/traffic-counters.ts';
+import type { OpenResponse } from '../origin/origin-gate.ts';
 import type { CacheObject } from '../store/cache-object.ts';
 import { keptHeaders } from '../store/object-meta.ts';
 import type { ObjectStore } from '../store/object-store.ts';
@@ -13,6 +15,7 @@ import { type RangeSpec, resolveRanges } from './byte-range.ts';
 import type { ClientRequest } from './client-request.ts';
 import { statusForClient } from './failure-status.ts';
 import { forwardedFields } from './forwarded-fields.ts';
+import { sameHostTarget } from './invalidation.ts';
 import type { ObjectDelivery } from './object-delivery.ts';
 import { interimListener, type OriginRelay } from './origin-relay.ts';
 import { refuse } from './refusal.ts';
@@ -63,6 +66,17 @@ export class MissPath {
     const opening = await this.#open(this.#wishOf(client, stored), client, hasJoined);
     if (opening.kind === 'joined') return this.serve(client, true);
     await this.#use(client, opening);
+  }
+
+  /** A method that may change something. Its answer is kept only as RFC 9110 9.3.3 lets it be. */
+  async change(client: ClientRequest): Promise<void> {
+    const { openings, relay, counters } = this.#deps;
+    const response = await relay.change(client);
+    if (!isKeptPost(client, response)) {
+      counters.results.BYPASS += 1;
+      return relay.pass(client, response, 'BYPASS');
+    }
+    await this.#use(client, await openings.keep(this.#wishOf(client, undefined), response));
   }
 
   async #find({ key, request }: ClientRequest): Promise<CacheObject | undefined> {
@@ -150,10 +164,17 @@ export class MissPath {
     await this.#deps.relay.pass(client, response, 'MISS');
   }
 
-  /** HEAD goes through and renews what is stored; when the origin fails, what is stored answers. */
+  /** HEAD goes through and renews what is stored; when the origin cannot be asked, what is stored answers if it may. */
   async #head(client: ClientRequest, stored: CacheObject | undefined): Promise<void> {
-    this.#deps.counters.results.BYPASS += 1;
-    return this.#deps.relay.relay(client, stored);
+    try {
+      await this.#deps.relay.relay(client, stored);
+      this.#deps.counters.results.BYPASS += 1;
+    } catch (error) {
+      const { response, origin } = client;
+      const mayAnswer = stored !== undefined && !stored.isObsolete && !response.headersSent;
+      if (!mayAnswer || !mayServeOnError(stored.freshness(origin.ttlSecs), this.#deps.now())) throw error;
+      this.#deps.delivery.deliver(client, stored, 'STALE');
+    }
   }
 
   #relay(client: ClientRequest): Promise<void> {
@@ -174,6 +195,20 @@ export class MissPath {
     response.end(request.method === 'HEAD' ? undefined : answer.body);
     if (request.method !== 'HEAD') this.#deps.counters.addBytes(origin, 0, answer.body.length);
   }
+}
+
+/** RFC 9110 9.3.3: an answer to POST is what a GET would get when it says so: Content-Location is the target, and how long it is fresh. */
+function isKeptPost(
+  { request, origin, target }: ClientRequest,
+  { head, requestAtMs, responseAtMs }: OpenResponse,
+): boolean {
+  if (origin.semantics !== 'http' || request.method !== 'POST' || head.status !== 200) return false;
+  const header = (name: string) => head.headers[name];
+  const facts = { status: head.status, header, requestAtMs, responseAtMs };
+  if ((explicitLifetimeSecs(facts, responseControl(header)) ?? 0) <= 0) return false;
+  const authority = request.headers.host ?? origin.host;
+  const change = { origin, method: 'POST', target, authority, status: head.status, headers: head.headers };
+  return sameHostTarget(change, header('content-location')) === target;
 }
 
 /** Fields of a request by lower-case name. */

@@ -63,8 +63,11 @@ export class OriginRelay {
     await this.pass(client, response, method === 'HEAD' ? 'MISS' : 'BYPASS');
   }
 
-  /** A method that may change something: passed on once, never repeated; what it makes outdated is dropped before the client hears of it. */
-  async change(client: ClientRequest): Promise<void> {
+  /**
+   * A method that may change something: passed on once, never repeated; what it makes outdated is dropped before the client hears of it.
+   * The response must be attached or aborted.
+   */
+  async change(client: ClientRequest): Promise<OpenResponse> {
     const { request, origin, target } = client;
     const { method = '' } = request;
     const length = request.headers['content-length'];
@@ -87,7 +90,7 @@ export class OriginRelay {
       response.abort();
       throw error;
     }
-    await this.pass(client, response, 'BYPASS');
+    return response;
   }
 
   /** Where length must be known before the first byte, a body without one is received whole first. */
