@@ -50,7 +50,8 @@ async function load(port: number, paths: readonly string[], isOver: () => boolea
       const truth = truthOf(path);
       const start = number % 3 === 0 ? Math.floor(truth.length / 3) : 0;
       const end = number % 3 === 0 ? Math.max(start + 1, Math.floor((truth.length * 2) / 3)) : truth.length;
-      const range = start === 0 && end === truth.length ? {} : { Range: `bytes=${start}-${end - 1}` };
+      const range: Record<string, string> =
+        start === 0 && end === truth.length ? {} : { Range: `bytes=${start}-${end - 1}` };
       const drawn = await draw(port, path, range);
       const fault = faultOf(drawn, truth, start, end);
       if (fault !== undefined) faults.push(`${path}: ${fault}`);
