@@ -23,6 +23,8 @@ test.each<[string, string, string | undefined]>([
   ['modules/a/src/x.test.ts', "test.only('a', f)", '.only'],
   ['modules/a/src/x.test.ts', "describe.each.only('a', f)", '.only'],
   ['modules/a/src/x.test.ts', "xit('a', f)", '.skip'],
+  ['modules/a/src/x.test.ts', "describe.skip('a', f)", '.skip'],
+  ['modules/a/src/x.test.ts', 'const suite = isRoot ? describe : describe.skip;', undefined],
   ['modules/a/src/x.test.ts', 'readonly.only', undefined],
   ['modules/a/src/x.ts', '// ok\nconsole.log(1)', 'console'],
   ['modules/cli/src/x.ts', '// ok\nconsole.log(1)', undefined],
