@@ -66,13 +66,12 @@ type Plain = { [name: string]: unknown };
 
 /** The settings, deep frozen. Throws ConfigError with every problem. */
 export function loadConfig<T>({ schema, sources, envPrefix }: LoadOptions): T {
-  const strict = closeObjects(schema as ConfigSchema);
+  const { strict, validate } = prepared(schema as ConfigSchema);
   const value = structuredClone((sources.file ?? {}) as Plain);
   const problems: ConfigProblem[] = [];
   const variables = new Map<string, string>();
   applyEnvironment(strict, value, { env: sources.env ?? {}, envPrefix, problems, variables, path: [] });
   applyDefaults(strict, value);
-  const validate = compile(strict);
   if (!validate(value)) problems.push(...toProblems(validate.errors ?? [], strict, variables, problems));
   if (problems.length > 0) throw new ConfigError(problems);
   wrapSecrets(strict, value);
@@ -95,6 +94,23 @@ export function parseToml(text: string): { [key: string]: unknown } {
       },
     );
   }
+}
+
+interface Prepared {
+  strict: ConfigSchema;
+  validate: ValidateFunction;
+}
+
+/** A schema is closed and compiled once: that costs far more than a check by it. */
+const preparedSchemas = new WeakMap<ConfigSchema, Prepared>();
+
+function prepared(schema: ConfigSchema): Prepared {
+  const known = preparedSchemas.get(schema);
+  if (known !== undefined) return known;
+  const strict = closeObjects(schema);
+  const made = { strict, validate: compile(strict) };
+  preparedSchemas.set(schema, made);
+  return made;
 }
 
 function compile(schema: ConfigSchema): ValidateFunction {
