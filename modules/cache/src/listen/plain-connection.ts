@@ -109,7 +109,8 @@ export class PlainConnection implements PlainResponseOwner {
     while (this.#response === null && this.#ahead !== null && !this.socket.destroyed) {
       const bytes = this.#ahead;
       const end = bytes.indexOf(HEAD_END);
-      if (end < 0 && bytes.length <= REQUEST_HEAD_BYTES_MAX) break;
+      // A line that ends otherwise will never make a head here: the full parser refuses it at once.
+      if (end < 0 && bytes.length <= REQUEST_HEAD_BYTES_MAX && !hasBareLineFeed(bytes)) break;
       const isWhole = end >= 0 && end <= REQUEST_HEAD_BYTES_MAX;
       const head = isWhole ? parsePlainHead(bytes.toString('latin1', 0, end + 2)) : undefined;
       if (head === undefined) {
@@ -172,4 +173,10 @@ export class PlainConnection implements PlainResponseOwner {
     if (this.#ahead !== null) this.#readNext();
     if (this.socket.isPaused() && this.#response === null) this.socket.resume();
   }
+}
+
+/** RFC 9112 2.2: lines end with CR LF. */
+function hasBareLineFeed(bytes: Buffer): boolean {
+  for (let at = bytes.indexOf(0x0a); at >= 0; at = bytes.indexOf(0x0a, at + 1)) if (bytes[at - 1] !== 0x0d) return true;
+  return false;
 }

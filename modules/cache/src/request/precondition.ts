@@ -1,5 +1,7 @@
 // Conditional requests (RFC 9110 13): whether a client's copy is still good, and whether If-Range lets a Range count.
 
+import { parseHttpDate } from '../freshness/http-date.ts';
+
 /** Validators of the stored representation. */
 export interface Validators {
   etag: string | null;
@@ -21,8 +23,10 @@ export function isNotModified(headers: PreconditionHeaders, stored: Validators):
     return etag !== null && splitTags(headers.ifNoneMatch).some((tag) => opaque(tag) === opaque(etag));
   }
   if (headers.ifModifiedSince === undefined || stored.lastModified === null) return false;
-  const since = Date.parse(headers.ifModifiedSince);
-  return !Number.isNaN(since) && Date.parse(stored.lastModified) <= since;
+  // RFC 9110 13.1.3: a date that is none is ignored.
+  const sinceMs = parseHttpDate(headers.ifModifiedSince);
+  const modifiedMs = parseHttpDate(stored.lastModified);
+  return sinceMs !== undefined && modifiedMs !== undefined && modifiedMs <= sinceMs;
 }
 
 /** RFC 9110 13.1.5: strong comparison for tags, exact match for dates; without the header a Range counts. */
@@ -30,7 +34,8 @@ export function rangeCounts(ifRange: string | undefined, stored: Validators): bo
   if (ifRange === undefined) return true;
   const value = ifRange.trim();
   if (value.startsWith('"') || value.startsWith('W/')) return isStrongTag(value) && value === stored.etag;
-  return stored.lastModified !== null && Date.parse(value) === Date.parse(stored.lastModified);
+  const atMs = parseHttpDate(value);
+  return atMs !== undefined && atMs === parseHttpDate(stored.lastModified ?? undefined);
 }
 
 function isStrongTag(tag: string | null): tag is string {
