@@ -19,6 +19,9 @@ import { reasonOf } from './session-reason.ts';
 
 /** A wrong signature counts as the reason of a session that is down for so long: routers try again every 2 minutes at least. */
 const SIGNATURE_FAILURE_MS = 150_000;
+/** When nothing is known of what the receiver holds, sessions get this long to come up before the first set is offered: an early one would
+ * withdraw what a module with an intact storage folder would hold. Routes must arrive within 5 minutes (connected-cache.md 6, row 48). */
+const FIRST_OFFER_MS_MAX = 180_000;
 
 export type CollectorTiming = Omit<LifeRules, 'holdMs'> & {
   /** Between two rounds. */
@@ -57,6 +60,9 @@ export class Collector {
   #failures: { count: number | null; grewAtMs: number | null } = { count: null, grewAtMs: null };
   #wake = new AbortController();
   #running: Promise<void> = Promise.resolve();
+  #complaint = '';
+  #isHeldKnown = true;
+  #firstOfferAtMs: number | null = null;
   /** Monotonic time of the last answer of BIRD. */
   #answeredAtMs: number | null = null;
 
@@ -64,9 +70,10 @@ export class Collector {
     this.#options = options;
   }
 
-  /** @param tables routes the receiver held when the module ended last. */
-  start(tables: ReadonlyMap<string, RouteTable>): void {
-    this.#tables = tables;
+  /** @param tables routes the receiver held when the module ended last; null = not known. */
+  start(tables: ReadonlyMap<string, RouteTable> | null): void {
+    this.#tables = tables ?? new Map();
+    this.#isHeldKnown = tables !== null;
     this.#running = this.#run();
   }
 
@@ -157,21 +164,28 @@ export class Collector {
   }
 
   async #run(): Promise<void> {
-    const { clock, timing, logger } = this.#options;
+    const { clock, timing } = this.#options;
     while (!this.#stop.signal.aborted) {
       this.#wake = new AbortController();
       try {
         await this.#round();
+        this.#complaint = '';
       } catch (error) {
         if (this.#stop.signal.aborted) return;
-        logger.warn('A round of questions to BIRD failed', {
-          code: error instanceof EdgeError ? error.code : undefined,
-          reason: describeError(error),
-        });
+        this.#complain(error);
       }
       this.#options.onRound();
       await clock.sleep(timing.pollMs, AbortSignal.any([this.#stop.signal, this.#wake.signal])).catch(() => {});
     }
+  }
+
+  /** The same failure in every round is one line. */
+  #complain(error: unknown): void {
+    const reason = describeError(error);
+    if (reason === this.#complaint) return;
+    this.#complaint = reason;
+    const code = error instanceof EdgeError ? error.code : undefined;
+    this.#options.logger.warn('A round of questions to BIRD failed', { code, reason });
   }
 
   async #round(): Promise<void> {
@@ -259,7 +273,7 @@ export class Collector {
     const lines = new RouteLines(builder);
     await bird.socket.ask(
       `show route table ${tableName(session.id)} all`,
-      (line) => lines.push(line),
+      (line, textAt) => lines.push(line, textAt),
       this.#stop.signal,
     );
     lines.end();
@@ -277,9 +291,18 @@ export class Collector {
   #offer(): void {
     const kept = [...this.#tables].filter(([id]) => this.#seen.has(id));
     if (kept.length !== this.#tables.size) this.#tables = new Map(kept);
-    if (this.#offered === this.#tables) return;
+    if (this.#offered === this.#tables || !this.#isOfferDue()) return;
     this.#offered = this.#tables;
     this.#options.onRoutes(this.#tables);
+  }
+
+  #isOfferDue(): boolean {
+    if (this.#isHeldKnown) return true;
+    const nowMs = this.#options.clock.monotonicMs();
+    this.#firstOfferAtMs ??= nowMs + FIRST_OFFER_MS_MAX;
+    this.#isHeldKnown =
+      nowMs >= this.#firstOfferAtMs || [...this.#seen.values()].every(({ life }) => life.phase === 'live');
+    return this.#isHeldKnown;
   }
 
   #rules(settings: BgpSettings): LifeRules {

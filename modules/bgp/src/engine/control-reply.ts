@@ -5,23 +5,27 @@ import { EdgeError } from '@wayside/kit';
 
 /** BIRD cuts its own lines far below; the longest seen are AS paths and communities of about 1 KiB. */
 const LINE_CHARS_MAX = 65_536;
-/** The part of a line in front of its text. */
-export const TEXT_AT = 5;
+/** Where the text of a line begins: behind its code, or behind the space of a continued one. */
+const TEXT_AT = 5;
+const CONTINUED_TEXT_AT = 1;
+
+/** A line and where its text begins: a table has millions of lines, so nothing is cut off that nobody asks for. */
+export type OnLine = (line: string, textAt: number) => void;
 
 export interface ReplyEnd {
   code: number;
   text: string;
 }
 
-/** Cuts a stream into lines. `onLine` gets each line with its five characters in front; an answer's last line ends the reader. */
+/** Cuts a stream into lines. `onLine` gets each line of the answer; its last line ends the reader. */
 export class ReplyReader {
-  readonly #onLine: (line: string) => void;
+  readonly #onLine: OnLine;
   #rest = '';
   /** The greeting of the connection is the first answer. */
   #greeting: ReplyEnd | undefined;
   #end: ReplyEnd | undefined;
 
-  constructor(onLine: (line: string) => void) {
+  constructor(onLine: OnLine) {
     this.#onLine = onLine;
   }
 
@@ -53,13 +57,13 @@ export class ReplyReader {
     const isContinued = first === 0x20;
     if (!isContinued && !isCode(line)) throw invalid(`a line begins with ${JSON.stringify(line.slice(0, TEXT_AT))}`);
     if (isContinued || line.charCodeAt(4) === 0x2d) {
-      if (this.#greeting !== undefined) this.#onLine(line);
+      if (this.#greeting !== undefined) this.#onLine(line, isContinued ? CONTINUED_TEXT_AT : TEXT_AT);
       return;
     }
     const end = { code: Number(line.slice(0, 4)), text: line.slice(TEXT_AT) };
     if (this.#greeting === undefined) this.#greeting = end;
     else {
-      this.#onLine(line);
+      this.#onLine(line, TEXT_AT);
       this.#end = end;
     }
   }

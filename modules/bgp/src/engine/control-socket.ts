@@ -2,7 +2,7 @@
 
 import { connect } from 'node:net';
 import { EdgeError } from '@wayside/kit';
-import { isErrorCode, ReplyReader, TEXT_AT } from './control-reply.ts';
+import { isErrorCode, type OnLine, ReplyReader } from './control-reply.ts';
 
 /** Silence of BIRD in the middle of a command. A full table is written in pieces, each far quicker. */
 const SILENCE_MS_MAX = 30_000;
@@ -30,7 +30,7 @@ export class ControlSocket {
    * Sends one command; `onLine` gets every line of its answer. Rejects with BGP_ENGINE_SILENT (no connection, no answer), BGP_ENGINE_REFUSED
    * (an error answer) or BGP_REPLY_INVALID.
    */
-  async ask(command: string, onLine: (line: string) => void = () => {}, signal?: AbortSignal): Promise<Answer> {
+  async ask(command: string, onLine: OnLine = () => {}, signal?: AbortSignal): Promise<Answer> {
     const reader = new ReplyReader(onLine);
     const socket = connect(this.#path);
     // BIRD writes ASCII; latin1 is the cheapest to decode and never fails.
@@ -67,9 +67,9 @@ export class ControlSocket {
     const lines: string[] = [];
     const answer = await this.ask(
       command,
-      (line) => {
+      (line, textAt) => {
         if (lines.length >= SHORT_ANSWER_LINES_MAX) throw tooLong();
-        lines.push(line.slice(TEXT_AT));
+        lines.push(line.slice(textAt));
       },
       signal,
     );

@@ -1,7 +1,6 @@
 // Answer of `show route ... all`: a line for each prefix, then its attributes on lines that begin with a tab. Feeds a table builder as lines come.
 
 import type { RouteTableBuilder } from '../routes/route-table-builder.ts';
-import { TEXT_AT } from './control-reply.ts';
 
 const TAB = 0x09;
 const AS_PATH = 'BGP.as_path: ';
@@ -17,10 +16,10 @@ export class RouteLines {
     this.#builder = builder;
   }
 
-  /** One line with its code in front. */
-  push(line: string): void {
-    if (line.charCodeAt(TEXT_AT) === TAB) this.#attribute(line);
-    else this.#route(line);
+  /** One line of the answer. */
+  push(line: string, textAt: number): void {
+    if (line.charCodeAt(textAt) === TAB) this.#attribute(line, textAt + 1);
+    else this.#route(line, textAt);
   }
 
   /** Call it behind the last line. */
@@ -29,19 +28,18 @@ export class RouteLines {
     this.#prefix = '';
   }
 
-  #attribute(line: string): void {
-    const at = TEXT_AT + 1;
+  #attribute(line: string, at: number): void {
     if (line.startsWith(AS_PATH, at)) this.#asPath = line.slice(at + AS_PATH.length).trimEnd();
     else if (line.startsWith(MED, at)) this.#med = Number(line.slice(at + MED.length));
   }
 
-  #route(line: string): void {
-    const space = line.indexOf(' ', TEXT_AT);
-    const slash = line.indexOf('/', TEXT_AT);
+  #route(line: string, at: number): void {
+    const space = line.indexOf(' ', at);
+    const slash = line.indexOf('/', at);
     // `Table NAME:` and the empty last line have no prefix.
     if (slash < 0 || space < slash) return;
     this.end();
-    this.#prefix = line.slice(TEXT_AT, space);
+    this.#prefix = line.slice(at, space);
     this.#asPath = '';
     this.#med = null;
   }

@@ -48,14 +48,14 @@ export class RouteStream {
     this.#options = options;
   }
 
-  /** Reads what is on disk and starts the loop; answers the routes the receiver held last. */
-  async start(): Promise<Tables> {
+  /** Reads what is on disk and starts the loop; answers the routes the receiver held last, null when nothing is known of them. */
+  async start(): Promise<Tables | null> {
     const { mark, tables } = await this.#options.store.load();
     this.#held = tables;
     this.#mark = mark;
     if (mark === null || mark.isSending) this.#newEpoch = randomUUID();
     this.#running = this.#run();
-    return tables;
+    return mark === null ? null : tables;
   }
 
   /** These routes are wanted at the receiver. Nothing is sent before the first call. */

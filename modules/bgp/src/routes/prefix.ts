@@ -55,8 +55,8 @@ function parseIpv4(text: string): number | undefined {
 function parseIpv6(text: string): number[] | undefined {
   const halves = text.split('::');
   if (halves.length > 2) return undefined;
-  const head = groupsOf(halves[0] as string);
-  const tail = halves.length === 2 ? groupsOf(halves[1] as string) : [];
+  const head = groupsOf(halves[0] as string, halves.length === 1);
+  const tail = halves.length === 2 ? groupsOf(halves[1] as string, true) : [];
   if (head === undefined || tail === undefined) return undefined;
   const missing = 8 - head.length - tail.length;
   if (halves.length === 2 ? missing < 1 : missing !== 0) return undefined;
@@ -66,13 +66,14 @@ function parseIpv6(text: string): number[] | undefined {
   return words;
 }
 
-function groupsOf(text: string): number[] | undefined {
+/** The last group of the whole may be an IPv4 address (RFC 4291 2.2). */
+function groupsOf(text: string, isEnd: boolean): number[] | undefined {
   if (text === '') return [];
   const groups: number[] = [];
   const parts = text.split(':');
   for (const [index, part] of parts.entries()) {
     if (part.includes('.')) {
-      const word = index === parts.length - 1 ? parseIpv4(part) : undefined;
+      const word = isEnd && index === parts.length - 1 ? parseIpv4(part) : undefined;
       if (word === undefined) return undefined;
       groups.push(word >>> 16, word & 0xffff);
     } else if (/^[0-9a-f]{1,4}$/i.test(part)) groups.push(Number.parseInt(part, 16));
