@@ -42,8 +42,9 @@ export class TestOrigin {
     this.#server.on('clientError', () => {});
   }
 
-  async start(): Promise<void> {
-    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+  /** @param port 0 = a free one */
+  async start(port = 0): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(port, '127.0.0.1', resolve));
   }
 
   get port(): number {

@@ -5,7 +5,8 @@ import { type AskServer, fewAtATime } from './name-resolver.ts';
 
 /** One question to one server; then the next server is asked. Clients wait 20 s in all (connected-cache 3.5). */
 const DNS_TRY_TIMEOUT_MS = 1500;
-const DNS_TRIES = 2;
+/** Then the next server: asking a silent one twice only costs time. */
+const DNS_TRIES = 1;
 /** The system tells no TTL. */
 const SYSTEM_TTL_SECS = 30;
 /** The server's answer that there is no such name or no such record: final, unlike no answer. */
