@@ -32,6 +32,8 @@ export interface OpeningRequest {
   range: RangeSpec | undefined;
   /** What is stored but not fresh any more. */
   stale: CacheObject | undefined;
+  /** Key of the variant this client selects, as far as it is known; who asks for the same waits. Default: `key`. */
+  variantKey?: string;
   /** The client whose fields go upstream (semantics `http`); absent where the cache asks in its own name. */
   client?: OpeningClient;
 }
@@ -87,8 +89,8 @@ export class Openings {
 
   /** One opening a key at a time; whoever comes meanwhile gets the same result. Rejects with CACHE_ORIGIN_*. */
   open(request: OpeningRequest): Promise<Opening> {
-    const { key } = request;
-    const isUnstorable = (this.#unstorableUntil.get(key) ?? 0) > this.#deps.now();
+    const { key: resource, variantKey: key = resource } = request;
+    const isUnstorable = (this.#unstorableUntil.get(resource) ?? 0) > this.#deps.now();
     if (request.client !== undefined && (isUnstorable || request.client.isAuthorized)) return this.openAlone(request);
     const running = this.#running.get(key);
     if (running !== undefined) return request.client === undefined ? running : running.then(() => JOINED);
@@ -119,7 +121,7 @@ export class Openings {
 
   /** What is being fetched now was changed by an unsafe method (RFC 9111 4.4): it is asked for once more. */
   spoil(key: string): void {
-    if (this.#running.has(key)) this.#spoiled.add(key);
+    for (const running of this.#running.keys()) if (resourceOf(running) === key) this.#spoiled.add(running);
   }
 
   /** Nobody joins these openings any more: what they bring was asked for before a purge. */
@@ -226,7 +228,7 @@ export class Openings {
     let whole = response;
     if (!/^\d+$/.test(response.head.headers['content-length'] ?? '')) {
       const drive = this.#deps.store.drives.find((d) => d.isUp);
-      if (drive === undefined) return this.#pass(response);
+      if (drive === undefined) return this.#unstored(request, response, true);
       whole = await spool(response, drive.path);
     }
     const sizeBytes = Number(whole.head.headers['content-length']);
@@ -270,10 +272,13 @@ export class Openings {
       ranged: part.isRanged,
       ...(status === 200 ? {} : { status }),
     };
+    const isWhole = start === 0 && end === sizeBytes;
     const key = await this.#storeKey(request, response);
-    const object = key === undefined ? undefined : await this.#deps.store.create(key, sizeBytes, meta);
-    if (object === undefined) return this.#pass(response);
-    if (this.#purges.isOutdated(object.key, head.headers, request.since) || this.#spoiled.delete(request.key)) {
+    if (key === undefined || this.#isBeingFilled(key, request)) return this.#unstored(request, response, isWhole);
+    const object = await this.#deps.store.create(key, sizeBytes, meta);
+    if (object === undefined) return this.#unstored(request, response, isWhole);
+    const isSpoiled = this.#spoiled.delete(request.variantKey ?? request.key);
+    if (isSpoiled || this.#purges.isOutdated(object.key, head.headers, request.since)) {
       await this.#deps.store.drop(object);
       response.abort();
       return this.#ask({ ...request, stale: undefined }, firstRange(request.range));
@@ -286,7 +291,7 @@ export class Openings {
     const hasRoom = span.from < span.to && (await object.drive.reserve(object, span.from, span.to));
     if (!hasRoom) {
       await this.#deps.store.drop(object);
-      return this.#pass(response);
+      return this.#unstored(request, response, isWhole);
     }
     const fill = this.#deps.fills.of(object, { origin, target: request.target, client: client?.fields });
     fill.adopt(response, span, span.from * CHUNK_BYTES - start);
@@ -300,6 +305,13 @@ export class Openings {
     const size = part !== undefined && 'unsatisfied' in part ? part.unsatisfied : null;
     if (size === null || size === 0 || request.range === undefined) return this.#ask(request, null);
     return { kind: 'unsatisfiable', sizeBytes: size };
+  }
+
+  /** Replacing what comes for others at this moment would cut them off: this answer goes to its own client only. */
+  #isBeingFilled(key: string, { client, stale }: OpeningRequest): boolean {
+    if (client === undefined) return false;
+    const rival = this.#deps.store.peek(key);
+    return rival !== undefined && rival !== stale && !rival.isObsolete && rival.work?.isActive === true;
   }
 
   /** Key of the object, or of the variant that this client's fields select. */
@@ -341,11 +353,12 @@ export class Openings {
     response.abort();
     return { kind: 'bypass' };
   }
+}
 
-  #pass(response: OpenResponse): Opening {
-    response.abort();
-    return { kind: 'bypass' };
-  }
+/** Key of the resource that a variant's key belongs to. */
+function resourceOf(key: string): string {
+  const end = key.indexOf(' ');
+  return end < 0 ? key : key.slice(0, end);
 }
 
 const JOINED: Opening = { kind: 'joined' };

@@ -24,6 +24,9 @@ import { passedHeaders, passedMarks } from './response-head.ts';
 /** Openings shared with clients whose ranges lie behind the end, after which a client is served straight from the origin. */
 const SHARED_REFUSALS_MAX = 3;
 
+/** Waits for others' openings, after which a client asks for itself: what it wants is not what is stored. */
+const JOINS_MAX = 2;
+
 export interface MissPathDeps {
   store: ObjectStore;
   variants: VariantIndex;
@@ -43,8 +46,8 @@ export class MissPath {
     this.#deps = deps;
   }
 
-  /** @param hasJoined it waited for somebody else's opening before, so it asks in its own name now */
-  async serve(client: ClientRequest, hasJoined = false): Promise<void> {
+  /** @param joins how often it has waited for somebody else's opening */
+  async serve(client: ClientRequest, joins = 0): Promise<void> {
     const { request, origin } = client;
     const { headers } = request;
     const control = origin.honourClientCacheControl
@@ -63,8 +66,8 @@ export class MissPath {
     const isHttp = origin.semantics === 'http';
     if (!isHttp && headers.authorization !== undefined) return this.#relay(client);
     if (request.method === 'HEAD' && (isHttp || stored === undefined)) return this.#head(client, stored);
-    const opening = await this.#open(this.#wishOf(client, stored), client, hasJoined);
-    if (opening.kind === 'joined') return this.serve(client, true);
+    const opening = await this.#open(this.#wishOf(client, stored), client, joins >= JOINS_MAX);
+    if (opening.kind === 'joined') return this.serve(client, joins + 1);
     await this.#use(client, opening);
   }
 
@@ -107,6 +110,9 @@ export class MissPath {
     const { key, origin, target, request, ranges } = client;
     const wish: OpeningRequest = { key, origin, target, range: ranges?.[0], stale };
     if (origin.semantics === 'http') {
+      const mark = this.#deps.store.peek(key);
+      if (mark?.meta.variants !== undefined)
+        wish.variantKey = this.#deps.variants.keyOf(mark, lookupOf(request.headers));
       wish.client = {
         fields: forwardedFields(request.rawHeaders, true),
         request: lookupOf(request.headers),
