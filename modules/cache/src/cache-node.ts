@@ -1,39 +1,34 @@
 // Puts the rooms together: store, fill, deliver, origins, operations. Used by main and by tests over real sockets.
 
 import { randomBytes } from 'node:crypto';
-import { createServer, type Server } from 'node:http';
 import type { AddressInfo, LookupFunction } from 'node:net';
-import { closeServer, type Logger, listen, systemClock } from '@wayside/kit';
+import { type Logger, systemClock } from '@wayside/kit';
 import type { CacheConfig } from './config.ts';
 import { EgressBudget } from './deliver/egress-budget.ts';
 import { Fills } from './fill/fills.ts';
 import { Openings } from './fill/openings.ts';
-import type { DesiredSettings } from './operate/desired.ts';
-import { makeMetrics } from './operate/metrics.ts';
-import { makeOperationsApp } from './operate/operations-app.ts';
-import { Reporter } from './operate/reporter.ts';
-import { SettingsKeeper } from './operate/settings-keeper.ts';
+import { ConnectionBudget } from './listen/connection-budget.ts';
+import { PaceKeeper } from './listen/pace-keeper.ts';
+import { AccessLines } from './operate/access-lines.ts';
+import { MemoryBudget } from './operate/memory-budget.ts';
+import { Operations } from './operate/operations.ts';
+import { Purger } from './operate/purge/purger.ts';
+import type { Reporter } from './operate/reporter.ts';
+import { NO_DESIRED, threadSettings } from './operate/settings-in-force.ts';
+import type { SettingsKeeper } from './operate/settings-keeper.ts';
 import { TrafficCounters } from './operate/traffic-counters.ts';
 import { OriginClient } from './origin/origin-client.ts';
 import { OriginGate } from './origin/origin-gate.ts';
 import { OriginTable } from './origin/origins.ts';
 import { AccessLog } from './request/access-log.ts';
-import { ContentHandler } from './request/content-handler.ts';
 import { OriginRelay } from './request/origin-relay.ts';
 import { ChunkLoader } from './store/chunk-loader.ts';
+import { ENGINE_SLOT } from './store/object-state.ts';
 import { ObjectStore } from './store/object-store.ts';
-
-/** Connections; each costs some KiB. */
-export const CONNECTIONS_MAX = 50_000;
-/** A request's head must be there by then. */
-const REQUEST_HEAD_TIMEOUT_MS = 10_000;
-/** Idle connections are kept for the client's next piece. */
-const KEEP_ALIVE_TIMEOUT_MS = 75_000;
-/** A connection on which nothing moves, in either direction. */
-const SOCKET_IDLE_TIMEOUT_MS = 120_000;
-const REQUEST_HEAD_BYTES_MAX = 16 * 1024;
-const LISTEN_BACKLOG = 4096;
-const STOP_GRACE_MS = 3000;
+import { Scrubber } from './store/scrubber.ts';
+import { ContentService } from './threads/content-service.ts';
+import { SharedEgress } from './threads/shared-egress.ts';
+import { VariantIndex } from './variants/variant-index.ts';
 
 export interface CacheNodeOptions {
   config: CacheConfig;
@@ -49,8 +44,11 @@ export interface CacheNode {
   operations: AddressInfo;
   store: ObjectStore;
   loader: ChunkLoader;
+  scrubber: Scrubber;
+  service: ContentService;
   gate: OriginGate;
   counters: TrafficCounters;
+  operate: Operations;
   reporter: Reporter;
   settings: SettingsKeeper;
   stop(): Promise<void>;
@@ -64,9 +62,12 @@ export async function startCacheNode({
   writeLine,
 }: CacheNodeOptions): Promise<CacheNode> {
   const counters = new TrafficCounters();
-  const budget = new EgressBudget();
-  budget.setCap(config.maxEgressMbps);
-  const store = new ObjectStore(config.drives, logger);
+  // The engine and its delivery threads; alone it needs nothing shared.
+  const slots = config.threads === 1 ? 1 : config.threads + 1;
+  const egressMemory = slots === 1 ? null : SharedEgress.memory(slots);
+  const egress = egressMemory === null ? null : new SharedEgress(egressMemory, ENGINE_SLOT);
+  const budget = egress === null ? new EgressBudget() : new EgressBudget(egress, egress);
+  const store = new ObjectStore(config.drives, logger, slots);
   const loader = new ChunkLoader(store.hotBodies, logger);
   const loopMark = `wayside-${randomBytes(6).toString('hex')}`;
   const client = new OriginClient({
@@ -76,12 +77,13 @@ export async function startCacheNode({
     dnsServers: config.dnsServers,
     ...(lookup === undefined ? {} : { lookup }),
   });
-  const origins = new OriginTable({
+  const originOptions = {
     custom: config.customOrigins,
     parent: config.upstreamHost,
     fallback: config.origin,
     transfersMax: config.originTransfersMax,
-  });
+  };
+  const origins = new OriginTable(originOptions);
   const gate = new OriginGate({
     client,
     resolve: (host) => origins.resolve(host),
@@ -89,86 +91,79 @@ export async function startCacheNode({
     nowMs: () => performance.now(),
   });
   const fills = new Fills({ gate, clock: systemClock, loader, hotBodies: store.hotBodies, store, logger });
-  const openings = new Openings({ gate, store, fills, logger, now: Date.now });
-  const accessLog = new AccessLog(config.isAccessLogOn, writeLine ?? ((line) => process.stdout.write(`${line}\n`)));
-  const relay = new OriginRelay({ gate, store, counters, logger });
-  const handler = new ContentHandler({
-    origins,
-    store,
-    openings,
-    fills,
-    relay,
-    counters,
-    budget,
-    accessLog,
+  const variants = new VariantIndex(store);
+  const purger = new Purger({
+    drives: store.drives,
+    resolve: (host) => origins.resolve(host),
+    detach: (matches) => openings.detach(matches),
+    clock: systemClock,
     logger,
-    loopMark,
-    now: Date.now,
   });
-  const apply = (settings: DesiredSettings) => {
-    origins.setDesired(settings.origins);
-    budget.setCap(settings.maxEgressMbps ?? config.maxEgressMbps);
-    handler.isDraining = settings.drain;
-  };
-  const settings = new SettingsKeeper(store.drives, apply, logger);
-  const reporter = new Reporter({ counters, gate, drives: store.drives, logger, now: Date.now });
+  const openings: Openings = new Openings({ gate, store, fills, variants, purges: purger, logger, now: Date.now });
+  const scrubber = new Scrubber({
+    drives: store.drives,
+    find: (key) => store.find(key),
+    trafficBytes: () => counters.hitBytes + counters.missBytes + gate.ingressBytes,
+    onLost: (object, chunk) => fills.repair(object, chunk),
+    figures: store.scrubFigures,
+    clock: systemClock,
+    logger,
+  });
+  const accessLines = new AccessLines(config, logger, writeLine);
+  const initial = threadSettings(config, NO_DESIRED);
+  const accessLog = new AccessLog(initial.accessLog, accessLines.write);
+  const connections = new ConnectionBudget(initial.connections, counters.connections);
+  const pace = new PaceKeeper(initial.clientBytesPerSecMin, counters.connections);
+  const memory = new MemoryBudget({
+    limitBytes: config.memoryMaxMb === null ? null : config.memoryMaxMb * 1e6,
+    dropBodies: () => store.hotBodies.dropAll(),
+    logger,
+  });
+  const relay = new OriginRelay({ gate, store, openings, variants, counters, logger });
+  const { threads, listen: contentListen } = config;
+  const service = new ContentService(
+    {
+      ...{ origins, store, variants, openings, fills, relay, counters, budget, accessLog, logger },
+      ...{ connections, pace, memory },
+      writeLine: accessLines.write,
+    },
+    { threads, listen: contentListen, origins: originOptions, loopMark, settings: initial, egressMemory },
+  );
+  const operate = new Operations({
+    ...{ config, version, logger, store, loader, gate, fills, budget, connections, memory, purger },
+    traffic: { snapshot: () => service.traffic.snapshot() },
+    accessLog: () => accessLines.figures,
+    handle: service.handler.handle,
+    apply: (settings) => service.apply(threadSettings(config, settings)),
+    isDraining: () => service.handler.isDraining,
+    threads: () => threads,
+  });
 
   store.start();
-  await settings.restore();
-  await reporter.start();
-  const contentServer = makeContentServer(handler);
-  const content = await listen(contentServer, config.listen);
-  const metrics = makeMetrics({ counters, gate, loader, store, budget, isDraining: () => handler.isDraining });
-  const app = makeOperationsApp({
-    summary: () => reporter.summary,
-    metrics,
-    drives: store.drives,
-    contentAddress: () => ({ host: config.listen.host ?? '127.0.0.1', port: content.port }),
-    isDraining: () => handler.isDraining,
-    isSummaryPublic: config.isSummaryPublic,
-    isSummaryAccessUnrestricted: config.isSummaryAccessUnrestricted,
-    customerKey: config.customerKey,
-  });
-  const operationsServer = createServer(app);
-  const operations = await listen(operationsServer, config.operationsListen);
+  scrubber.start();
+  await service.apply(initial);
+  await operate.restore();
+  const content = await service.start();
+  const operations = await operate.open(content);
   return {
     content,
     operations,
     store,
     loader,
+    scrubber,
+    service,
     gate,
     counters,
-    reporter,
-    settings,
+    operate,
+    reporter: operate.reporter,
+    settings: operate.settings,
     async stop() {
-      await Promise.all([closeServer(contentServer, STOP_GRACE_MS), closeServer(operationsServer, STOP_GRACE_MS)]);
-      await reporter.stop();
+      await Promise.all([service.stop(), operate.closeListeners()]);
+      await operate.stop();
+      await accessLines.stop();
+      await scrubber.stop();
       store.stop();
       await client.close();
     },
   };
-}
-
-function makeContentServer(handler: ContentHandler): Server {
-  const server = createServer(
-    {
-      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-      headersTimeout: REQUEST_HEAD_TIMEOUT_MS,
-      requestTimeout: REQUEST_HEAD_TIMEOUT_MS,
-      maxHeaderSize: REQUEST_HEAD_BYTES_MAX,
-      noDelay: true,
-    },
-    handler.handle,
-  );
-  server.maxConnections = CONNECTIONS_MAX;
-  server.timeout = SOCKET_IDLE_TIMEOUT_MS;
-  // The listener's backlog is an option of listen(); kit passes none, so it is fixed here.
-  const { listen: listenPlain } = server;
-  server.listen = ((options: object, ...rest: unknown[]) =>
-    listenPlain.call(
-      server,
-      { backlog: LISTEN_BACKLOG, ...options } as never,
-      ...(rest as []),
-    )) as typeof server.listen;
-  return server;
 }

@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
+import { availableParallelism } from 'node:os';
 import { ConfigError, type ConfigProblem, type LogLevel, loadConfig, type Secret } from '@wayside/kit';
 import { isHostPattern } from './origin/host-pattern.ts';
 import type { OriginSettings } from './origin/origins.ts';
@@ -10,12 +11,14 @@ import type { OriginSettings } from './origin/origins.ts';
 const STORAGE_GB_MIN = 10;
 const GB = 1e9;
 const PORT_MAX = 65_535;
-const ARGUMENTS = '--listen, --operations, --origin or --drive';
+const ARGUMENTS = '--listen, --operations, --origin, --drive or --threads';
 
 export interface CacheConfig {
   listen: { host: string | undefined; port: number };
   operationsListen: { host: string | undefined; port: number };
   drives: { path: string; sizeBytes: number }[];
+  /** Threads that serve clients; 1 = all work on one thread. */
+  threads: number;
   customOrigins: OriginSettings[];
   origin: string | null;
   upstreamHost: string | null;
@@ -27,6 +30,21 @@ export interface CacheConfig {
   customerKey: Secret;
   maxEgressMbps: number | null;
   isAccessLogOn: boolean;
+  accessLogShare: number;
+  accessLogSlowMs: number;
+  accessLogFile: string | null;
+  accessLogFileMb: number;
+  accessLogFilesKept: number;
+  operationsToken: Secret;
+  operationsTokenFile: string | null;
+  tlsListen: { host: string | undefined; port: number } | null;
+  tlsCertificateFile: string | null;
+  tlsKeyFile: string | null;
+  tlsDirectory: string | null;
+  connectionsMax: number;
+  connectionsPerClientMax: number;
+  clientBytesPerSecMin: number;
+  memoryMaxMb: number | null;
   logLevel: LogLevel;
 }
 
@@ -37,9 +55,12 @@ interface CustomOriginFile {
   url?: string;
 }
 
-interface ConfigFile extends Omit<CacheConfig, 'listen' | 'operationsListen' | 'drives' | 'customOrigins'> {
+interface ConfigFile
+  extends Omit<CacheConfig, 'listen' | 'operationsListen' | 'tlsListen' | 'drives' | 'customOrigins' | 'threads'> {
+  threads: number | null;
   listen: string;
   operationsListen: string;
+  tlsListen: string | null;
   drives?: { path: string; sizeGb: number }[];
   customOrigins: CustomOriginFile[];
 }
@@ -48,7 +69,7 @@ type Environment = { readonly [name: string]: string | undefined };
 
 const schema = JSON.parse(readFileSync(new URL('./config.schema.json', import.meta.url), 'utf8'));
 
-/** @param args `--listen A:P --operations A:P --origin URL --drive DIR,GB` (repeatable), for use without a container. Throws ConfigError. */
+/** @param args `--listen A:P --operations A:P --origin URL --threads N --drive DIR,GB` (the last one repeatable), for use without a container. Throws ConfigError. */
 export function readConfig(env: Environment, args: readonly string[] = []): CacheConfig {
   const problems: ConfigProblem[] = [];
   const file: Partial<ConfigFile> = {
@@ -73,15 +94,24 @@ export function readConfig(env: Environment, args: readonly string[] = []): Cach
     if (!(error instanceof ConfigError)) throw error;
     problems.push(...error.problems);
   }
-  for (const name of ['listen', 'operationsListen'] as const) {
-    const port = loaded === undefined ? 0 : addressOf(loaded[name]).port;
+  for (const name of ['listen', 'operationsListen', 'tlsListen'] as const) {
+    const port = addressOf(loaded?.[name] ?? ':0').port;
     if (port > PORT_MAX) problems.push({ path: name, message: `has port ${port}, wanted at most ${PORT_MAX}` });
+  }
+  if ((loaded?.tlsCertificateFile == null) !== (loaded?.tlsKeyFile == null)) {
+    const [set, missing] = ['CACHE_TLS_CERTIFICATE_FILE', 'CACHE_TLS_KEY_FILE'];
+    problems.push({
+      path: set as string,
+      message: `is set without its counterpart, wanted ${set} and ${missing}, or neither`,
+    });
   }
   if (loaded === undefined || problems.length > 0) throw new ConfigError(problems);
   return {
     ...loaded,
     listen: addressOf(loaded.listen),
     operationsListen: addressOf(loaded.operationsListen),
+    tlsListen: loaded.tlsListen === null ? null : addressOf(loaded.tlsListen),
+    threads: loaded.threads ?? availableParallelism(),
     drives: (loaded.drives ?? []).map(({ path, sizeGb }) => ({ path, sizeBytes: Math.floor(sizeGb * GB) })),
     customOrigins: loaded.customOrigins.map(toOriginSettings),
   };
@@ -183,6 +213,7 @@ function argumentsOf(args: readonly string[], problems: ConfigProblem[]): Partia
     else if (name === '--listen') found.listen = value;
     else if (name === '--operations') found.operationsListen = value;
     else if (name === '--origin') found.origin = value;
+    else if (name === '--threads') found.threads = Number(value);
     else if (name === '--drive') found.drives = [...(found.drives ?? []), ...parseDriveList(name, value, problems)];
     else problems.push({ path: name, message: `is unknown, wanted ${ARGUMENTS}` });
   }

@@ -35,6 +35,18 @@ export interface TokenSource {
   setRate(bytesPerSec: number): void;
 }
 
+/** Threads that share one cap: what goes on at the others. */
+export interface EgressPeers {
+  /** Bodies under way there. */
+  readonly streams: number;
+  /** Clients with a body under way there. */
+  readonly clients: number;
+  /** Tells them what goes on here. */
+  publish(streams: number, clients: number): void;
+}
+
+const NO_PEERS: EgressPeers = { streams: 0, clients: 0, publish() {} };
+
 /** Tokens of one thread. */
 export class TokenBucket implements TokenSource {
   #bytesPerSec = Number.POSITIVE_INFINITY;
@@ -50,6 +62,12 @@ export class TokenBucket implements TokenSource {
     this.#bytesPerSec = bytesPerSec;
     this.#bytes = 0;
     this.#refilledAtMs = this.#nowMs();
+  }
+
+  /** Another rate from here on; what is in the bucket stays. */
+  changeRate(bytesPerSec: number): void {
+    this.#refill();
+    this.#bytesPerSec = bytesPerSec;
   }
 
   draw(wanted: number): number {
@@ -92,6 +110,7 @@ class Client {
 export class EgressBudget {
   #bytesPerSec = Number.POSITIVE_INFINITY;
   readonly #tokens: TokenSource;
+  readonly #peers: EgressPeers;
   readonly #clients = new Map<string, Client>();
   /** Clients with waiting bodies, in the order of their turns. */
   #round: Client[] = [];
@@ -100,8 +119,9 @@ export class EgressBudget {
   #turn: Client | null = null;
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(tokens: TokenSource = new TokenBucket()) {
+  constructor(tokens: TokenSource = new TokenBucket(), peers: EgressPeers = NO_PEERS) {
     this.#tokens = tokens;
+    this.#peers = peers;
   }
 
   /** @param mbps cap in Mbit/s, null for none */
@@ -111,6 +131,11 @@ export class EgressBudget {
     this.#bytesPerSec = bytesPerSec;
     this.#tokens.setRate(bytesPerSec);
     if (mbps === null) this.#wakeAll();
+  }
+
+  /** The cap; infinite without one. */
+  get bytesPerSec(): number {
+    return this.#bytesPerSec;
   }
 
   get isCapped(): boolean {
@@ -145,18 +170,19 @@ export class EgressBudget {
    */
   admit(address: string): EgressShare | null {
     const known = this.#clients.get(address);
-    if (this.#streams >= this.streamsMax && !this.#isBelowItsPart(known)) return null;
+    if (this.#streams + this.#peers.streams >= this.streamsMax && !this.#isBelowItsPart(known)) return null;
     const client = known ?? new Client(address);
     if (known === undefined) this.#clients.set(address, client);
     client.streams += 1;
     this.#streams += 1;
+    this.#peers.publish(this.#streams, this.#clients.size);
     return new Share(this, client);
   }
 
   /** One client with many connections does not lock out the others. */
   #isBelowItsPart(client: Client | undefined): boolean {
-    if (this.#streams >= this.streamsMax * STREAMS_OVERSHOOT) return false;
-    const clients = this.#clients.size + (client === undefined ? 1 : 0);
+    if (this.#streams + this.#peers.streams >= this.streamsMax * STREAMS_OVERSHOOT) return false;
+    const clients = this.#clients.size + this.#peers.clients + (client === undefined ? 1 : 0);
     return clients > 1 && (client?.streams ?? 0) < Math.max(1, Math.floor(this.streamsMax / clients));
   }
 
@@ -185,10 +211,12 @@ export class EgressBudget {
   leave(client: Client): void {
     this.#streams -= 1;
     client.streams -= 1;
-    if (client.streams > 0) return;
-    client.waiting.length = 0;
-    this.#round = this.#round.filter((other) => other !== client);
-    if (this.#clients.get(client.address) === client) this.#clients.delete(client.address);
+    if (client.streams === 0) {
+      client.waiting.length = 0;
+      this.#round = this.#round.filter((other) => other !== client);
+      if (this.#clients.get(client.address) === client) this.#clients.delete(client.address);
+    }
+    this.#peers.publish(this.#streams, this.#clients.size);
   }
 
   /** Turns are given until the tokens are gone: each client in the round as many bytes, however many of its bodies wait. */

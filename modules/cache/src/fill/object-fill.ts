@@ -10,6 +10,7 @@ import type { OpenResponse } from '../origin/origin-gate.ts';
 import type { CacheObject, ObjectWork } from '../store/cache-object.ts';
 import { chunkOf } from '../store/chunk-map.ts';
 import type { ObjectStore } from '../store/object-store.ts';
+import type { FillMeters } from './fill-meters.ts';
 import { ReadPattern } from './read-pattern.ts';
 import { type ChunkSpan, isWorthFinishing, LANES_MAX, planSegments, type Wish } from './segments.ts';
 import { Transfer, type TransferDeps, type TransferSource } from './transfer.ts';
@@ -32,6 +33,7 @@ export interface FillReader {
 export interface FillDeps extends TransferDeps {
   store: ObjectStore;
   logger: Logger;
+  meters?: FillMeters;
 }
 
 export class ObjectFill implements ObjectWork {
@@ -156,9 +158,16 @@ export class ObjectFill implements ObjectWork {
   }
 
   #run(transfer: Transfer, first?: { response: OpenResponse; skipBytes: number }): void {
+    const startedAtMs = performance.now();
     transfer.run(first).then(
-      () => this.#onDone(transfer),
-      (error) => this.#onFailed(transfer, error),
+      () => {
+        this.#deps.meters?.end(startedAtMs, true);
+        this.#onDone(transfer);
+      },
+      (error) => {
+        this.#deps.meters?.end(startedAtMs, false);
+        this.#onFailed(transfer, error);
+      },
     );
   }
 

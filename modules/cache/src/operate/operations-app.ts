@@ -1,35 +1,48 @@
-// The operations port (5001): summary, metrics, health. Who may see the summary: IS_SUMMARY_* (connected-cache 1.20).
+// The operations port (5001): summary, details, metrics and health to see; purge, prefetch and certificates to do.
 
-import { createHash, timingSafeEqual } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
-import { BlockList, isIP } from 'node:net';
-import type { Secret } from '@wayside/kit';
-import express, { type Express, type Request } from 'express';
+import type { Logger } from '@wayside/kit';
+import express, { type Express, type Request, type Response } from 'express';
 import type { Registry } from 'prom-client';
 import type { Drive } from '../store/drive.ts';
+import { type Command, runCommand } from './commands.ts';
+import { maySeeFigures, type OperationsAccess, onlyControllers } from './operations-access.ts';
 import type { Summary } from './reporter.ts';
 
 /** The data port must answer within this time, or the cache is unhealthy. */
 const HEALTH_TIMEOUT_MS = 3000;
 
+/** Body of a command, bytes; manifests of a hundred thousand URLs fit. */
+export const COMMAND_BODY_BYTES_MAX = 16 * 1024 * 1024;
+
+/** A command as a route: what the request says becomes its payload. */
+export interface CommandRoute {
+  method: 'get' | 'post' | 'put' | 'delete';
+  path: string;
+  command: Command;
+  /** Default: the JSON body, with the query and the path's parameters beside it. */
+  payload?: (request: Request) => unknown;
+}
+
 export interface OperationsDeps {
   summary: () => Summary;
+  /** Everything at a glance, for people. */
+  details: () => object;
+  routes: readonly CommandRoute[];
+  access: OperationsAccess;
+  logger: Logger;
   metrics: Registry;
   drives: readonly Drive[];
   /** Where the data port listens. */
   contentAddress: () => { host: string; port: number };
   isDraining: () => boolean;
-  isSummaryPublic: boolean;
-  isSummaryAccessUnrestricted: boolean;
-  customerKey: Secret;
 }
 
 export function makeOperationsApp(deps: OperationsDeps): Express {
   const app = express();
   app.disable('x-powered-by');
-  app.get('/summary', (request, response) => {
-    if (maySeeSummary(request, deps)) response.json(deps.summary());
+  const show = (figures: () => object) => (request: Request, response: Response) => {
+    if (maySeeFigures(request, deps.access)) response.json(figures());
     else
       response.status(403).json({
         error: {
@@ -37,7 +50,10 @@ export function makeOperationsApp(deps: OperationsDeps): Express {
           message: 'Cannot show the summary: wanted a request from this host, or a valid apiKey with IS_SUMMARY_PUBLIC',
         },
       });
-  });
+  };
+  app.get('/summary', show(deps.summary));
+  app.get('/details', show(deps.details));
+  addCommands(app, deps);
   app.get('/metrics', async (_request, response) => {
     response.type(deps.metrics.contentType).send(await deps.metrics.metrics());
   });
@@ -49,6 +65,32 @@ export function makeOperationsApp(deps: OperationsDeps): Express {
       .json({ status: problem ?? 'ok', draining: deps.isDraining(), drives });
   });
   return app;
+}
+
+function addCommands(app: Express, { routes, access, logger }: OperationsDeps): void {
+  const bodies = [
+    express.json({ limit: COMMAND_BODY_BYTES_MAX, strict: false }),
+    express.text({ limit: COMMAND_BODY_BYTES_MAX, type: ['text/*', 'application/x-ndjson', 'application/x-pem-file'] }),
+  ];
+  for (const { method, path, command, payload = plainPayload } of routes) {
+    app[method](path, onlyControllers(access), ...bodies, async (request: Request, response: Response) => {
+      const answer = await runCommand(command, payload(request), 'operations', logger);
+      response.status(answer.status).json(answer.payload);
+    });
+  }
+  app.use((error: { status?: number; message?: string }, _request: Request, response: Response, next: () => void) => {
+    if (response.headersSent) return next();
+    const status = error.status ?? 500;
+    response.status(status).json({
+      error: { code: 'CACHE_COMMAND_INVALID', message: `Cannot read the request: ${error.message ?? 'unknown'}` },
+    });
+  });
+}
+
+function plainPayload(request: Request): unknown {
+  const { body, query, params } = request;
+  if (Array.isArray(body) || typeof body === 'string') return body;
+  return { ...query, ...(body as object | undefined), ...params };
 }
 
 /** The cache works when its data port answers by itself: that takes the listener and the event loop, no origin and no drive. */
@@ -66,42 +108,4 @@ async function findProblem(deps: OperationsDeps): Promise<string | null> {
     probe.on('timeout', () => probe.destroy(new Error(`no answer within ${HEALTH_TIMEOUT_MS} ms`)));
     probe.on('error', (error) => resolve(`data port does not answer: ${error.message}`));
   });
-}
-
-function maySeeSummary(request: Request, deps: OperationsDeps): boolean {
-  if (deps.isSummaryAccessUnrestricted || isThisHost(request.socket.remoteAddress ?? '')) return true;
-  const key = deps.customerKey.reveal();
-  const given = request.query.apiKey;
-  return deps.isSummaryPublic && key !== '' && typeof given === 'string' && isEqual(given, key);
-}
-
-/** Digests make the lengths equal. */
-function isEqual(a: string, b: string): boolean {
-  const digest = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(a), digest(b));
-}
-
-const loopback = new BlockList();
-loopback.addSubnet('127.0.0.0', 8, 'ipv4');
-loopback.addAddress('::1', 'ipv6');
-
-/** Loopback, or in a container the default gateway: requests from the host to a published port come from there. */
-export function isThisHost(address: string, gateway: string | undefined = defaultGateway()): boolean {
-  const plain = address.replace(/^::ffff:/i, '');
-  if (isIP(plain) === 0) return false;
-  return loopback.check(plain, isIP(plain) === 6 ? 'ipv6' : 'ipv4') || (gateway !== undefined && plain === gateway);
-}
-
-/** IPv4 default gateway of a container, from the routing table; undefined on a plain host, where it is another machine. */
-function defaultGateway(): string | undefined {
-  try {
-    readFileSync('/.dockerenv');
-    const line = readFileSync('/proc/net/route', 'utf8')
-      .split('\n')
-      .find((row) => row.split('\t')[1] === '00000000');
-    const hex = line?.split('\t')[2] ?? '';
-    return /^[0-9A-F]{8}$/i.test(hex) ? [...Buffer.from(hex, 'hex')].reverse().join('.') : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -6,7 +6,7 @@ import type { CacheReport } from '@wayside/protocol';
 import type { OriginGate } from '../origin/origin-gate.ts';
 import type { Drive } from '../store/drive.ts';
 import { hitRatio, makeReport } from './cache-report.ts';
-import type { OriginBytes, TrafficCounters, TrafficSnapshot } from './traffic-counters.ts';
+import type { OriginBytes, TrafficSnapshot, TrafficSource } from './traffic-counters.ts';
 
 /** connected-cache 2.3. */
 const REPORT_INTERVAL_MS = 15_000;
@@ -29,7 +29,7 @@ export interface Summary {
 }
 
 export interface ReporterDeps {
-  counters: TrafficCounters;
+  counters: TrafficSource;
   gate: OriginGate;
   drives: readonly Drive[];
   logger: Logger;

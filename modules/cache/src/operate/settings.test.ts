@@ -3,7 +3,7 @@ import { ConfigError } from '@wayside/kit';
 import { readConfig } from '../config.ts';
 import { makeReport } from './cache-report.ts';
 import { parseDesired } from './desired.ts';
-import { isThisHost } from './operations-app.ts';
+import { isThisHost } from './operations-access.ts';
 import { type CountedOrigin, TrafficCounters } from './traffic-counters.ts';
 
 describe('readConfig()', () => {

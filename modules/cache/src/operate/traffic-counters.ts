@@ -1,6 +1,7 @@
 // Counts of what went out and how it was come by. Totals only grow; whoever reports intervals keeps the former snapshot.
 // A request counts on numbers it already holds: the counters of an origin are looked up once for each entry of the origin table.
 
+import type { ConnectionFigures } from '../listen/connection-budget.ts';
 import type { CacheResult } from '../request/response-head.ts';
 import { CONTENT_CLASSES, type ContentClass, contentClassOf } from './content-class.ts';
 import { addHistograms, Histogram, type HistogramSnapshot } from './histogram.ts';
@@ -45,6 +46,7 @@ export interface TrafficSnapshot {
   byOrigin: Record<string, OriginTraffic>;
   /** Time to the head of the answer: answers from the cache, and those an origin was asked for. */
   ttfb: { hit: HistogramSnapshot; miss: HistogramSnapshot };
+  connections: ConnectionFigures;
 }
 
 /** Which limit refused a request: requests in work, streams under the egress cap, memory. */
@@ -67,6 +69,7 @@ export class TrafficCounters implements TrafficSource {
   readonly byOrigin = new Map<string, OriginTraffic>();
   readonly hitTtfb = new Histogram(TTFB_BOUNDS_MS);
   readonly missTtfb = new Histogram(TTFB_BOUNDS_MS);
+  readonly connections: ConnectionFigures = { open: 0, refused: 0, slow: 0 };
 
   /** The counters of an origin; kept on the entry itself, so that the next request finds them without a look-up. */
   of(origin: CountedOrigin): OriginTraffic {
@@ -95,6 +98,11 @@ export class TrafficCounters implements TrafficSource {
     traffic.missBytes += missBytes;
   }
 
+  /** Time from the request's head to the answer's. */
+  addTtfb(result: CacheResult, ms: number): void {
+    (result === 'HIT' || result === 'STALE' ? this.hitTtfb : this.missTtfb).observe(ms);
+  }
+
   /** One answer; bytes are counted as they leave. */
   addResult(origin: CountedOrigin, result: CacheResult): void {
     this.results[result] += 1;
@@ -111,6 +119,7 @@ export class TrafficCounters implements TrafficSource {
       overloads: { ...this.overloads },
       byOrigin: Object.fromEntries([...this.byOrigin].map(([host, traffic]) => [host, { ...traffic }])),
       ttfb: { hit: this.hitTtfb.snapshot(), miss: this.missTtfb.snapshot() },
+      connections: { ...this.connections },
     };
   }
 }
@@ -133,6 +142,7 @@ export function addSnapshots(a: TrafficSnapshot, b: TrafficSnapshot): TrafficSna
     overloads: addNumbers(a.overloads, b.overloads),
     byOrigin,
     ttfb: { hit: addHistograms(a.ttfb.hit, b.ttfb.hit), miss: addHistograms(a.ttfb.miss, b.ttfb.miss) },
+    connections: addNumbers(a.connections, b.connections),
   };
 }
 

@@ -37,6 +37,10 @@ export class HotBodies {
     this.#bytes -= object.sizeBytes;
     object.hotBody = null;
   }
+
+  dropAll(): void {
+    for (const object of this.#objects) this.drop(object);
+  }
 }
 
 /** One body for all threads. */

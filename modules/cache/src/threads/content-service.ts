@@ -5,7 +5,9 @@ import { closeServer, type Logger, listen } from '@wayside/kit';
 import type { EgressBudget } from '../deliver/egress-budget.ts';
 import type { Fills } from '../fill/fills.ts';
 import type { Openings } from '../fill/openings.ts';
+import type { ConnectionBudget } from '../listen/connection-budget.ts';
 import { makeContentServer } from '../listen/content-server.ts';
+import type { PaceKeeper } from '../listen/pace-keeper.ts';
 import type { TrafficCounters, TrafficSource } from '../operate/traffic-counters.ts';
 import type { OriginTable, OriginTableOptions } from '../origin/origins.ts';
 import type { AccessLog } from '../request/access-log.ts';
@@ -35,6 +37,9 @@ export interface ContentServiceDeps {
   accessLog: AccessLog;
   logger: Logger;
   writeLine: (line: string) => void;
+  connections: ConnectionBudget;
+  pace: PaceKeeper;
+  memory: { readonly takesMisses: boolean };
 }
 
 export interface ContentServiceOptions {
@@ -43,7 +48,7 @@ export interface ContentServiceOptions {
   listen: { host: string | undefined; port: number };
   origins: OriginTableOptions;
   loopMark: string;
-  isAccessLogOn: boolean;
+  settings: ThreadSettings;
   /** Of SharedEgress, for several threads. */
   egressMemory: SharedArrayBuffer | null;
 }
@@ -56,20 +61,18 @@ export class ContentService {
   readonly #slow: SlowPath;
   #threads: DeliveryThreads | null = null;
   #server: ReturnType<typeof makeContentServer> | null = null;
-  #settings: ThreadSettings = { origins: [], maxEgressMbps: null, isDraining: false };
+  #settings: ThreadSettings;
 
   constructor(deps: ContentServiceDeps, options: ContentServiceOptions) {
     this.#deps = deps;
     this.#options = options;
-    const { store, variants, relay, counters, origins, accessLog, logger } = deps;
+    this.#settings = options.settings;
+    const { store, variants, counters, origins, accessLog, logger } = deps;
     const delivery = new ObjectDelivery({ ...deps, now: Date.now, divert });
     const missPath = new MissPath({ ...deps, delivery, now: Date.now });
     this.#slow = {
       serve: (client) => missPath.serve(client),
-      change: (client) => {
-        counters.results.BYPASS += 1;
-        return relay.change(client);
-      },
+      change: (client) => missPath.change(client),
     };
     this.handler = new ContentHandler({
       origins,
@@ -102,6 +105,7 @@ export class ContentService {
     const { threads, egressMemory, listen: address } = this.#options;
     if (threads === 1 || egressMemory === null) {
       this.#server = makeContentServer(this.handler.handle);
+      this.#deps.connections.guard(this.#server, true);
       return listen(this.#server, address);
     }
     this.#threads = new DeliveryThreads(
@@ -117,6 +121,9 @@ export class ContentService {
     this.#deps.origins.setDesired(settings.origins);
     this.#deps.budget.setCap(settings.maxEgressMbps);
     this.handler.isDraining = settings.isDraining;
+    this.#deps.accessLog.configure(settings.accessLog);
+    this.#deps.connections.limits = settings.connections;
+    this.#deps.pace.bytesPerSecMin = settings.clientBytesPerSecMin;
     await this.#threads?.apply(settings);
   }
 

@@ -4,7 +4,9 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { closeServer, describeError, type LogFields, type Logger, listen } from '@wayside/kit';
 import { EgressBudget } from '../deliver/egress-budget.ts';
+import { ConnectionBudget } from '../listen/connection-budget.ts';
 import { makeContentServer } from '../listen/content-server.ts';
+import { PaceKeeper } from '../listen/pace-keeper.ts';
 import { TrafficCounters } from '../operate/traffic-counters.ts';
 import { OriginTable } from '../origin/origins.ts';
 import { AccessLog } from '../request/access-log.ts';
@@ -32,7 +34,7 @@ const counters = new TrafficCounters();
 const egress = new SharedEgress(start.egressMemory, start.slot);
 const budget = new EgressBudget(egress, egress);
 const origins = new OriginTable(start.origins);
-const accessLog = new AccessLog(start.isAccessLogOn, (line) => outbox.send({ kind: 'accessLine', line }));
+const accessLog = new AccessLog(start.settings.accessLog, (line) => outbox.send({ kind: 'accessLine', line }));
 const replicas = new Replicas();
 const engine = new EnginePort({
   outbox,
@@ -40,7 +42,9 @@ const engine = new EnginePort({
   start,
   deliver: (client, object, result) => delivery.deliver(client, object, result),
 });
-const delivery = new ObjectDelivery({ fills: engine, counters, budget, accessLog, logger, now: Date.now });
+const connections = new ConnectionBudget(start.settings.connections, counters.connections);
+const pace = new PaceKeeper(start.settings.clientBytesPerSecMin, counters.connections);
+const delivery = new ObjectDelivery({ fills: engine, counters, budget, pace, accessLog, logger, now: Date.now });
 const handler = new ContentHandler({
   origins,
   objects: {
@@ -57,6 +61,7 @@ const handler = new ContentHandler({
   now: Date.now,
 });
 const server = makeContentServer(handler.handle);
+connections.guard(server, true);
 
 apply(start.settings);
 port.on('message', (messages: ToThread[]) => {
@@ -84,6 +89,9 @@ function apply(settings: ThreadSettings): void {
   origins.setDesired(settings.origins);
   budget.setCap(settings.maxEgressMbps);
   handler.isDraining = settings.isDraining;
+  accessLog.configure(settings.accessLog);
+  connections.limits = settings.connections;
+  pace.bytesPerSecMin = settings.clientBytesPerSecMin;
 }
 
 async function stop(): Promise<void> {
@@ -95,7 +103,7 @@ async function stop(): Promise<void> {
 
 function reportCounters(): void {
   const snapshot = counters.snapshot();
-  const mark = `${snapshot.requests} ${snapshot.activeRequests} ${snapshot.hitBytes} ${snapshot.missBytes}`;
+  const mark = `${snapshot.requests} ${snapshot.activeRequests} ${snapshot.hitBytes} ${snapshot.missBytes} ${Object.values(snapshot.connections).join()}`;
   if (mark === reported) return;
   reported = mark;
   outbox.send({ kind: 'counters', snapshot });

@@ -26,7 +26,7 @@ export interface DeliveryThreadsDeps extends ThreadLinkDeps {
   writeLine: (line: string) => void;
 }
 
-export interface DeliveryThreadsOptions extends Pick<ThreadStart, 'listen' | 'origins' | 'loopMark' | 'isAccessLogOn'> {
+export interface DeliveryThreadsOptions extends Pick<ThreadStart, 'listen' | 'origins' | 'loopMark'> {
   threads: number;
   settings: ThreadSettings;
   egressMemory: SharedArrayBuffer;
@@ -80,6 +80,11 @@ export class DeliveryThreads implements TrafficSource {
 
   get forwarded(): number {
     return this.#sum((seat) => seat.link.forwarded);
+  }
+
+  /** Requests that each running thread has counted. */
+  get requestsByThread(): number[] {
+    return [...this.#seats.values()].map(({ snapshot }) => snapshot?.requests ?? 0);
   }
 
   #sum(of: (seat: Seat) => number): number {
@@ -149,14 +154,13 @@ export class DeliveryThreads implements TrafficSource {
   }
 
   async #startOne(slot: number): Promise<AddressInfo> {
-    const { threads, listen, origins, loopMark, isAccessLogOn, egressMemory } = this.#options;
+    const { threads, listen, origins, loopMark, egressMemory } = this.#options;
     const start: ThreadStart = {
       slot,
       slots: threads + 1,
       listen: { host: listen.host, port: this.#address?.port ?? listen.port },
       origins,
       loopMark,
-      isAccessLogOn,
       settings: this.#settings,
       egressMemory,
     };

@@ -3,9 +3,11 @@
 
 import type { IncomingHttpHeaders } from 'node:http';
 import type { LogFields } from '@wayside/kit';
+import type { ConnectionLimits } from '../listen/connection-budget.ts';
 import type { DesiredSettings } from '../operate/desired.ts';
 import type { TrafficSnapshot } from '../operate/traffic-counters.ts';
 import type { OriginTableOptions } from '../origin/origins.ts';
+import type { AccessLogSettings } from '../request/access-log.ts';
 import type { RangeSpec } from '../request/byte-range.ts';
 import type { CacheResult } from '../request/response-head.ts';
 import type { ObjectMeta } from '../store/object-meta.ts';
@@ -20,7 +22,6 @@ export interface ThreadStart {
   listen: { host: string | undefined; port: number };
   origins: OriginTableOptions;
   loopMark: string;
-  isAccessLogOn: boolean;
   settings: ThreadSettings;
   /** Of SharedEgress. */
   egressMemory: SharedArrayBuffer;
@@ -31,6 +32,10 @@ export interface ThreadSettings {
   origins: DesiredSettings['origins'];
   maxEgressMbps: number | null;
   isDraining: boolean;
+  accessLog: AccessLogSettings;
+  /** Of each thread. */
+  connections: ConnectionLimits;
+  clientBytesPerSecMin: number;
 }
 
 /** An object as the engine knows it at this moment. */

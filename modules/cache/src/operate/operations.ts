@@ -1,0 +1,172 @@
+// The room's own composition: reports, settings, purge, certificates and figures, behind the operations port and as commands for the hub.
+
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { closeServer, type Logger, listen } from '@wayside/kit';
+import type { CacheConfig } from '../config.ts';
+import type { EgressBudget } from '../deliver/egress-budget.ts';
+import type { Fills } from '../fill/fills.ts';
+import type { ConnectionBudget } from '../listen/connection-budget.ts';
+import type { ContentListener } from '../listen/content-server.ts';
+import type { OriginGate } from '../origin/origin-gate.ts';
+import type { ChunkLoader } from '../store/chunk-loader.ts';
+import type { ObjectStore } from '../store/object-store.ts';
+import { certificateCommands } from '../tls/certificate-commands.ts';
+import { CertificateStore } from '../tls/certificate-store.ts';
+import { HttpsListener } from '../tls/https-listener.ts';
+import type { Command } from './commands.ts';
+import type { DesiredSettings } from './desired.ts';
+import { makeDetails } from './details.ts';
+import type { MemoryBudget } from './memory-budget.ts';
+import { makeMetrics } from './metrics.ts';
+import { tokenReader } from './operations-access.ts';
+import { type CommandRoute, makeOperationsApp } from './operations-app.ts';
+import { purgeCommands } from './purge/purge-commands.ts';
+import type { Purger } from './purge/purger.ts';
+import { Reporter } from './reporter.ts';
+import { SettingsKeeper } from './settings-keeper.ts';
+import type { TrafficSource } from './traffic-counters.ts';
+
+const STOP_GRACE_MS = 3000;
+
+export interface OperationsParts {
+  config: CacheConfig;
+  version: string;
+  logger: Logger;
+  store: ObjectStore;
+  loader: ChunkLoader;
+  gate: OriginGate;
+  fills: Fills;
+  traffic: TrafficSource;
+  budget: EgressBudget;
+  connections: ConnectionBudget;
+  memory: MemoryBudget;
+  purger: Purger;
+  accessLog: () => { written: number; dropped: number };
+  /** Answers requests of the HTTPS listener. */
+  handle: ContentListener;
+  /** Puts desired settings in force everywhere else. */
+  apply: (settings: DesiredSettings) => Promise<void>;
+  isDraining: () => boolean;
+  threads: () => number;
+}
+
+/** Everything an operator sees and does. */
+export class Operations {
+  readonly reporter: Reporter;
+  readonly settings: SettingsKeeper;
+  readonly https: HttpsListener | null;
+  /** By name, for direct methods. */
+  readonly commands: Readonly<Record<string, Command>>;
+  readonly #parts: OperationsParts;
+  readonly #certificates: CertificateStore;
+  readonly #startedAtMs = Date.now();
+  readonly #server = createServer();
+
+  constructor(parts: OperationsParts) {
+    this.#parts = parts;
+    const { config, store, gate, traffic, logger, purger } = parts;
+    this.reporter = new Reporter({ counters: traffic, gate, drives: store.drives, logger, now: Date.now });
+    this.settings = new SettingsKeeper(store.drives, parts.apply, logger);
+    const { tlsCertificateFile: certificateFile, tlsKeyFile: keyFile } = config;
+    const directory = config.tlsDirectory ?? join(config.drives[0]?.path ?? '/', 'tls');
+    this.#certificates = new CertificateStore({ certificateFile, keyFile, directory }, Date.now);
+    this.https =
+      config.tlsListen === null
+        ? null
+        : new HttpsListener({
+            address: config.tlsListen,
+            certificates: this.#certificates,
+            ...{ handle: parts.handle, connections: parts.connections, logger },
+          });
+    this.commands = {
+      ...purgeCommands(purger),
+      ...certificateCommands(this.#certificates, this.https),
+      details: () => ({ status: 200, payload: this.details() }),
+      summary: () => ({ status: 200, payload: this.reporter.summary }),
+    };
+  }
+
+  details(): object {
+    const { version, traffic, store, gate, fills, budget, memory, isDraining, threads } = this.#parts;
+    return makeDetails({
+      ...{ version, traffic, store, gate, fills, budget, isDraining, threads },
+      startedAtMs: this.#startedAtMs,
+      summary: () => this.reporter.summary,
+      memory: () => ({ level: memory.level, limitBytes: memory.limitBytes }),
+      settings: () => this.settings.applied,
+      nowMs: Date.now,
+    });
+  }
+
+  /** The last good settings, totals and unfinished purges; before the first client. The store has started. */
+  async restore(): Promise<void> {
+    await this.settings.restore();
+    await this.reporter.start();
+    await this.#parts.purger.start();
+  }
+
+  /** Opens the operations port and, with a certificate, the HTTPS listener. */
+  async open(content: AddressInfo): Promise<AddressInfo> {
+    const { config, store, isDraining, logger } = this.#parts;
+    const app = makeOperationsApp({
+      summary: () => this.reporter.summary,
+      details: () => this.details(),
+      metrics: this.#metrics(),
+      drives: store.drives,
+      contentAddress: () => ({ host: config.listen.host ?? '127.0.0.1', port: content.port }),
+      isDraining,
+      routes: this.#routes(),
+      access: {
+        isSummaryPublic: config.isSummaryPublic,
+        isSummaryAccessUnrestricted: config.isSummaryAccessUnrestricted,
+        customerKey: config.customerKey,
+        token: tokenReader(config.operationsToken, config.operationsTokenFile),
+      },
+      logger,
+    });
+    this.#server.on('request', app);
+    this.#parts.memory.start();
+    await this.https?.start();
+    return listen(this.#server, config.operationsListen as { host: string; port: number });
+  }
+
+  #metrics() {
+    const { traffic, gate, fills, loader, store, budget, memory, purger, accessLog, isDraining } = this.#parts;
+    return makeMetrics({
+      ...{ traffic, gate, fills, loader, store, budget, accessLog, isDraining },
+      memoryLevel: () => memory.level,
+      purges: () => ({ waiting: purger.waiting, objects: purger.purgedObjects }),
+      prefetch: () => ({ jobs: 0, waitingUrls: 0, bytes: 0 }),
+      certificateSecs: () => {
+        const end = this.https?.facts?.notAfterUtc;
+        return end === undefined ? null : (Date.parse(end) - Date.now()) / 1000;
+      },
+    });
+  }
+
+  #routes(): CommandRoute[] {
+    const command = (name: string) => this.commands[name] as Command;
+    return [
+      { method: 'post', path: '/purge', command: command('purge') },
+      { method: 'get', path: '/purges', command: command('purges') },
+      { method: 'get', path: '/purges/:id', command: command('purges') },
+      { method: 'get', path: '/certificate', command: command('certificate') },
+      { method: 'post', path: '/certificate/request', command: command('requestCertificate') },
+      { method: 'put', path: '/certificate', command: command('importCertificate') },
+      { method: 'delete', path: '/certificate', command: command('disableTls') },
+    ];
+  }
+
+  /** Listeners first: what is under way at the drives ends afterwards. */
+  async closeListeners(): Promise<void> {
+    await Promise.all([closeServer(this.#server, STOP_GRACE_MS), this.https?.stop()]);
+  }
+
+  async stop(): Promise<void> {
+    this.#parts.memory.stop();
+    await this.#parts.purger.stop();
+    await this.reporter.stop();
+  }
+}
