@@ -6,12 +6,11 @@ import { Drive } from './drive.ts';
 import type { ObjectRow } from './drive-index.ts';
 import { HotBodies } from './hot-bodies.ts';
 import type { ObjectMeta } from './object-meta.ts';
+import { OpenFiles } from './open-files.ts';
 import { noScrubFigures } from './scrub-figures.ts';
 
 /** Objects whose state is kept in memory; the rest is looked up in the index. */
 const LIVE_OBJECTS_MAX = 50_000;
-/** Open files; the process limit is far higher in a container, sockets need most of it. */
-const OPEN_FILES_MAX = 8192;
 /** An object larger than this share of a drive's cap passes through unstored: it would push out everything else. */
 const OBJECT_SHARE_OF_DRIVE_MAX = 0.5;
 /** Drives in service are looked at this often; one that is out, at growing pauses (drive-health). */
@@ -28,6 +27,7 @@ export class ObjectStore {
   readonly hotBodies = new HotBodies();
   readonly scrubFigures = noScrubFigures();
   readonly #byKey = new Map<string, CacheObject>();
+  readonly #openFiles = new OpenFiles();
   readonly #logger: Logger;
   /** Told about each object that is complete and in an index: it outlives the process from here on. */
   onStored: (object: CacheObject) => void = () => {};
@@ -135,6 +135,7 @@ export class ObjectStore {
     // Another request may have made one meanwhile; the newest stands.
     const rival = this.#byKey.get(key);
     if (rival !== undefined) await this.drop(rival);
+    this.#openFiles.note(object);
     this.#keep(object);
     drive.markDirty(object);
     return object;
@@ -152,8 +153,10 @@ export class ObjectStore {
 
   /** Opens the file of a found object; drops the object and returns false when the file is gone. */
   async ensureOpen(object: CacheObject): Promise<boolean> {
+    const wasOpen = object.fd >= 0;
     try {
       await object.open();
+      if (!wasOpen) this.#openFiles.note(object);
       if (!object.isObsolete || object.uses > 0) return true;
       // Dropped while it was being opened: whoever dropped it saw no file to close.
       object.closeFile();
@@ -223,7 +226,6 @@ export class ObjectStore {
   #keep(object: CacheObject): void {
     this.#byKey.set(object.key, object);
     if (this.#byKey.size > LIVE_OBJECTS_MAX) this.#trim(LIVE_OBJECTS_MAX * 0.9);
-    else if (this.#byKey.size > OPEN_FILES_MAX && this.#byKey.size % 64 === 0) this.#closeOldFiles();
   }
 
   /** Forgets the objects that were loaded first and are not in use; the index still knows them. */
@@ -238,16 +240,6 @@ export class ObjectStore {
       this.hotBodies.drop(object);
       // From here on another object may stand for this key: other threads must ask.
       object.state.noteChange();
-    }
-  }
-
-  #closeOldFiles(): void {
-    let open = 0;
-    for (const object of this.#byKey.values()) if (object.fd >= 0) open += 1;
-    for (const object of this.#byKey.values()) {
-      if (open <= OPEN_FILES_MAX * 0.9) return;
-      if (object.fd < 0 || object.uses > 0 || object.work?.isActive) continue;
-      if (object.closeFile()) open -= 1;
     }
   }
 
