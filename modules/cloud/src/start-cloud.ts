@@ -10,6 +10,7 @@ import { Accounts } from './accounts/accounts.ts';
 import type { ApiParts } from './api/parts.ts';
 import { apiRoutes } from './api/routes.ts';
 import { createWebApp } from './api/web-app.ts';
+import { BgpIntake } from './bgp/bgp-intake.ts';
 import { CLOUD_VERSION, type CloudConfig, cloudNames } from './config.ts';
 import { createPlatform, type HubPlatform } from './create-platform.ts';
 import { probeDataPort } from './health/data-port.ts';
@@ -55,6 +56,7 @@ interface Services extends ApiParts {
   metrics: CloudMetrics;
   unfollow(): Promise<void>;
   openRouting: OpenRouting;
+  bgpIntake: BgpIntake;
 }
 
 /** Opens everything; throws and leaves nothing open when a part cannot start. */
@@ -99,6 +101,7 @@ export async function startCloud(config: CloudConfig, clock: Clock, logger: Logg
         await Promise.all([closeServer(server, CLOSE_GRACE_MS), mqtt.close()]);
         await Promise.all(running);
         await services.intake.stop();
+        await services.bgpIntake.stop();
         await services.openRouting.idle();
         await services.unfollow();
         await platform.close();
@@ -170,6 +173,9 @@ async function createServices(config: CloudConfig, parts: ServiceParts): Promise
       void nodes.find(nodeName).then((node) => (node ? probes.probeNow(node, loops) : undefined));
     },
   });
+  const { book, nodes: routed } = opened;
+  const bgpIntake = new BgpIntake({ db, platform, clock, logger, accounts, book, nodes: routed });
+  await bgpIntake.start();
   const unfollow = followPlatform({ platform, timeline, logger, wake: (name) => watch.wake(name) });
   await intake.start();
   const endpoint = { hostname: config.hostname, mqttPort: config.publicMqttPort, httpsPort: config.publicHttpsPort };
@@ -177,7 +183,7 @@ async function createServices(config: CloudConfig, parts: ServiceParts): Promise
   const registration = new Registration({ db, platform, clock, timeline, images, endpoint, caCertificate });
   return {
     ...{ db, platform, clock, logger, people, accounts, nodes, registration, timeline, watch, probes, intake },
-    ...{ metrics, unfollow, openRouting: opened, routing: opened.routing, prefixes: opened.book },
+    ...{ metrics, unfollow, openRouting: opened, bgpIntake, routing: opened.routing, prefixes: opened.book },
     clientAddresses: new ClientAddresses(config.trustedProxies),
     version: CLOUD_VERSION,
     caCertificate,

@@ -190,9 +190,13 @@ export class DataPort {
     else response.writeHead(206, { 'content-type': 'image/gif' }).end(Buffer.alloc(4096));
   });
 
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
   async listen(): Promise<number> {
     await new Promise<void>((resolve) => this.server.listen(0, '127.0.0.1', resolve));
-    return (this.server.address() as AddressInfo).port;
+    return this.port;
   }
 
   close(): Promise<void> {

@@ -9,7 +9,7 @@ import { ref } from './schemas.ts';
 const ACCOUNT_BYTES_MAX = 256 * 1024;
 
 export function accountRoutes(parts: ApiParts): Route[] {
-  const { accounts, prefixes, logger } = parts;
+  const { accounts, prefixes, routing, bgpIntake, logger } = parts;
   return [
     {
       method: 'get',
@@ -53,6 +53,8 @@ export function accountRoutes(parts: ApiParts): Route[] {
       handle: async (call) => {
         const account = await accounts.change(call.params.customerId ?? '', call.body);
         await prefixes.reviewAccount(account.customerId);
+        const own = routing.nodes().filter((node) => node.customerId === account.customerId);
+        for (const node of own) await bgpIntake.review(node.name);
         logger.info('Account changed', { customerId: account.customerId, by: call.person?.username });
         return json(toAnswer(parts, account));
       },

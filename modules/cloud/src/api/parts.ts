@@ -2,6 +2,7 @@
 
 import type { Clock, Logger } from '@wayside/kit';
 import type { Accounts } from '../accounts/accounts.ts';
+import type { BgpIntake } from '../bgp/bgp-intake.ts';
 import type { NodeWatch } from '../health/node-watch.ts';
 import type { ProbeLoop } from '../health/probe-loop.ts';
 import type { NodeRegistry } from '../nodes/node-registry.ts';
@@ -24,6 +25,7 @@ export interface ApiParts {
   nodes: NodeRegistry;
   routing: Routing;
   prefixes: PrefixBook;
+  bgpIntake: BgpIntake;
   clientAddresses: ClientAddresses;
   registration: Registration;
   timeline: Timeline;

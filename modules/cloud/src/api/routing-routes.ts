@@ -3,8 +3,8 @@
 import { once } from 'node:events';
 import { ADDRESS_CHARACTERS_MAX, parseIpAddress } from '../addresses/ip-address.ts';
 import { checkIpPrefix, formatIpPrefix } from '../addresses/ip-prefix.ts';
+import { readStream } from '../bgp/bgp-rows.ts';
 import { refusal } from '../errors.ts';
-import { weightOf } from '../routing/decide.ts';
 import { WHOLE_SPACE } from '../routing/prefix-book.ts';
 import { listPrefixes, type PrefixRow, walkPrefixes } from '../routing/prefix-rows.ts';
 import type { TrackedNode } from '../routing/routed-nodes.ts';
@@ -24,7 +24,14 @@ const CURSOR_CHARACTERS_MAX = 200;
 const nodeFilter: Schema = { type: 'string', maxLength: 90 };
 
 export function routingRoutes(parts: ApiParts): Route[] {
-  return [lookupRoute(parts), prefixesRoute(parts), reviewRoute(parts), nodeRoute(parts), ...downloadRoutes(parts)];
+  return [
+    lookupRoute(parts),
+    prefixesRoute(parts),
+    reviewRoute(parts),
+    nodeRoute(parts),
+    bgpRoute(parts),
+    ...downloadRoutes(parts),
+  ];
 }
 
 function lookupRoute({ routing }: ApiParts): Route {
@@ -159,11 +166,28 @@ function nodeRoute({ routing, prefixes, nodes }: ApiParts): Route {
       return json({
         ...{ name: node.name, customerId: node.customerId, cacheHost: cacheHostOf(node.record) },
         ...{ takesClients: node.fault === undefined, reason: node.faultText, asn: node.asn },
-        ...{ egressMbps: node.egressMbps, maxEgressMbps: node.maxEgressMbps, weight: weightOf(node) },
+        ...{ egressMbps: node.egressMbps, maxEgressMbps: node.maxEgressMbps, weight: node.weight },
         prefixSource: node.record.prefixSource,
         review: await prefixes.spaceReview(node, 'manual'),
         bgpReview: await prefixes.spaceReview(node, 'bgp'),
       });
+    },
+  };
+}
+
+function bgpRoute({ db, routing, nodes }: ApiParts): Route {
+  return {
+    method: 'get',
+    path: '/nodes/{name}/bgp',
+    right: 'read',
+    summary: 'BGP sessions of the node and what was taken over of their routes',
+    success: { status: 200, description: 'As the module said last.', schema: ref('NodeBgp') },
+    refusals: [404],
+    handle: async (call) => {
+      const { name } = await nodes.get(nameOf(call));
+      const { current, state } = await readStream(db, name);
+      const issue = routing.node(name)?.bgpIssue ?? '';
+      return json({ routesReceived: current.routes > 0, routes: current.routes, epoch: current.epoch, issue, state });
     },
   };
 }

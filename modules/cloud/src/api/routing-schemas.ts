@@ -115,6 +115,13 @@ export const ROUTING_SCHEMAS = {
     review: SPACE,
     bgpReview: SPACE,
   }),
+  NodeBgp: object({
+    routesReceived: boolean,
+    routes: integer,
+    epoch: text,
+    issue: text,
+    state: { type: ['object', 'null'], description: 'Newest BgpState of the module.' },
+  }),
   BgpCidrs: object({ bgpCidrs: list(text) }),
   SteeringAnswer: object({
     address: { ...text, description: 'The caller, as the cloud sees it.' },

@@ -2,11 +2,12 @@ import { describe, expect, test } from '@jest/globals';
 import { chooseNode, passedOver, type RoutedNode, seedOf, weightOf } from './decide.ts';
 
 function aNode(name: string, changes: Partial<RoutedNode> = {}): RoutedNode {
-  return {
+  const node = {
     ...{ name, customerId: 'c1', asn: null, downstreamAsns: new Set<number>(), fault: undefined, faultText: '' },
     ...{ maxEgressMbps: 1000, egressMbps: 0, seed: seedOf(name) },
     ...changes,
   };
+  return { weight: weightOf(node), ...node };
 }
 
 const SITES = Array.from({ length: 20_000 }, (_, index) => index * 7919);

@@ -27,6 +27,8 @@ export interface RoutedNode {
   faultText: string;
   maxEgressMbps: number;
   egressMbps: number;
+  /** weightOf() these two, kept up to date by whoever changes them. */
+  weight: number;
   /** Hash of the name: where it stands in the shares. */
   seed: number;
 }
@@ -42,6 +44,8 @@ const SHARE_STEPS = 10;
 
 /** The node of the group that serves the site; undefined when none can. Allocates nothing: this is the path of every client. */
 export function chooseNode<N extends RoutedNode>(group: readonly N[], siteKey: number): N | undefined {
+  const only = group[0];
+  if (group.length === 1 && only) return only.fault === undefined ? only : undefined;
   let chosen: N | undefined;
   let best = -1;
   for (const node of group) {
@@ -66,7 +70,7 @@ export function passedOver(group: readonly RoutedNode[], chosen: RoutedNode | un
         const text = `AS ${downstream.asn} is downstream of AS ${node.asn ?? 'unknown'} and has its own node ${downstream.name}`;
         return { node: node.name, code: 'DownstreamPreferred', text };
       }
-      const text = `it shares the prefix by free egress (weight ${weightOf(node)}), this site falls to ${chosen?.name}`;
+      const text = `it shares the prefix by free egress (weight ${node.weight}), this site falls to ${chosen?.name}`;
       return { node: node.name, code: 'OtherShare', text };
     });
 }
@@ -96,7 +100,7 @@ function isDownstream(node: Pick<RoutedNode, 'asn'>, transit: Pick<RoutedNode, '
  */
 function scoreOf(node: RoutedNode, siteKey: number): number {
   const drawn = (mix(siteKey ^ node.seed) + 0.5) / 2 ** 32;
-  return -weightOf(node) / Math.log(drawn);
+  return -node.weight / Math.log(drawn);
 }
 
 /** Final mix of MurmurHash3: every bit of the input moves every bit of the output. */

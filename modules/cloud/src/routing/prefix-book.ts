@@ -24,6 +24,7 @@ import {
   readPrefixes,
   type StoredDecision,
   walkPrefixes,
+  walkStates,
   writeDecision,
 } from './prefix-rows.ts';
 import {
@@ -167,7 +168,8 @@ export class PrefixBook {
   /** The node's review as the portal shows it, of the source asked for. */
   async spaceReview(node: TrackedNode, source: PrefixSource): Promise<SpaceReview & Space & { prefixes: number }> {
     const counts = await countPrefixes(this.#options.db, node.name, source);
-    const held = source === node.record.prefixSource ? node.heldText : undefined;
+    const issue = source === 'bgp' ? node.bgpIssue : undefined;
+    const held = issue ?? (source === node.record.prefixSource ? node.heldText : undefined);
     const prefixes = [...counts.values()].reduce((sum, count) => sum + count, 0);
     return { ...spaceReviewOf(counts, held), ...(await this.#spaceOf(node, source)), prefixes };
   }
@@ -321,7 +323,7 @@ export class PrefixBook {
 
   async #claimAll(node: TrackedNode): Promise<void> {
     const counter = new AddressCounter();
-    for await (const page of walkPrefixes(this.#options.db, node.name, node.record.prefixSource)) {
+    for await (const page of walkStates(this.#options.db, node.name, node.record.prefixSource)) {
       for (const row of page) {
         const prefix = parseIpPrefix(row.prefix);
         if (row.state === 'approved') this.claims.add(prefix, node);
@@ -369,7 +371,7 @@ export class PrefixBook {
 
   async #spaceOf(node: TrackedNode, source: PrefixSource = node.record.prefixSource): Promise<Space> {
     const counter = new AddressCounter();
-    for await (const page of walkPrefixes(this.#options.db, node.name, source)) {
+    for await (const page of walkStates(this.#options.db, node.name, source)) {
       for (const row of page) if (row.state !== 'rejected') counter.add(parseIpPrefix(row.prefix));
     }
     return counter.space();

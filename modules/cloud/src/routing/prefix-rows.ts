@@ -5,7 +5,7 @@ import type { Decision, Review, Space } from './review.ts';
 import type { PrefixSource, PrefixState } from './tables.ts';
 
 /** Rows of one statement: eight values each, and both databases take at least 32766. */
-const ROWS_PER_STATEMENT = 500;
+const ROWS_PER_STATEMENT = 200;
 const PAGE_ROWS = 5_000;
 
 export interface PrefixRow {
@@ -54,6 +54,31 @@ export async function deletePrefixes(
       .where('source', '=', source)
       .where('prefix', 'in', prefixes.slice(from, from + ROWS_PER_STATEMENT))
       .execute();
+  }
+}
+
+/** Prefix and state alone: what the table needs at a start. */
+export async function* walkStates(
+  db: NodeDb,
+  nodeName: string,
+  source: PrefixSource,
+): AsyncGenerator<{ prefix: string; state: PrefixState }[]> {
+  let after = '';
+  for (;;) {
+    const rows = await db
+      .selectFrom('node_prefix')
+      .select(['prefix', 'state'])
+      .where('node_name', '=', nodeName)
+      .where('source', '=', source)
+      .where('prefix', '>', after)
+      .orderBy('prefix')
+      .limit(PAGE_ROWS)
+      .execute();
+    const last = rows.at(-1);
+    if (!last) return;
+    yield rows;
+    after = last.prefix;
+    await new Promise(setImmediate);
   }
 }
 

@@ -3,7 +3,7 @@
 import type { Account } from '../accounts/account.ts';
 import type { StoredJudgement } from '../health/node-status.ts';
 import type { NodeRecord } from '../nodes/node-record.ts';
-import { type NodeFault, type RoutedNode, seedOf } from './decide.ts';
+import { type NodeFault, type RoutedNode, seedOf, weightOf } from './decide.ts';
 import type { Claimant } from './prefix-claims.ts';
 
 /** A node is full from here on ... */
@@ -25,6 +25,8 @@ export interface TrackedNode extends RoutedNode, Claimant {
   confirmedAt: string | undefined;
   /** Why its whole space is not routed; undefined = it is. */
   heldText: string | undefined;
+  /** Why what it learned by BGP is not taken over; undefined = it is. */
+  bgpIssue: string | undefined;
 }
 
 export class RoutedNodes {
@@ -106,8 +108,10 @@ export class RoutedNodes {
         seed: seedOf(record.name),
       },
       ...{ customerId: record.customerId, asn: null, downstreamAsns: new Set<number>() },
-      ...{ maxEgressMbps: record.maxEgressMbps, egressMbps: 0, egressAtMs: 0, isFull: false },
-      ...{ illness: 'It has not been judged yet', confirmedAt: undefined, heldText: undefined },
+      ...{ maxEgressMbps: record.maxEgressMbps, egressMbps: 0, weight: record.maxEgressMbps },
+      ...{ egressAtMs: 0, isFull: false },
+      ...{ illness: 'It has not been judged yet', confirmedAt: undefined },
+      ...{ heldText: undefined, bgpIssue: undefined },
       ...{ fault: undefined, faultText: '' },
     };
     this.#byName.set(record.name, node);
@@ -137,6 +141,7 @@ function isAboutClients({ code, subject }: { code: string; subject: string }): b
 function updateFault(node: TrackedNode): void {
   const share = node.egressMbps / node.maxEgressMbps;
   node.isFull = share >= (node.isFull ? NOT_FULL_SHARE : FULL_SHARE);
+  node.weight = weightOf(node);
   const [fault, text] = faultOf(node);
   node.fault = fault;
   node.faultText = text;
