@@ -3,65 +3,20 @@
 import { describeError, EdgeError, type Logger } from '@wayside/kit';
 import { mayServeOnError } from '../freshness/freshness.ts';
 import { isStorable } from '../freshness/storable.ts';
-import type { ClientFields, InterimListener } from '../origin/origin-client.ts';
 import type { OpenResponse, OriginGate } from '../origin/origin-gate.ts';
-import type { Origin } from '../origin/origins.ts';
 import { spool } from '../origin/spool.ts';
-import { hasPromisedLength, parseContentRange, type RangeSpec } from '../request/byte-range.ts';
+import { hasPromisedLength, parseContentRange } from '../request/byte-range.ts';
 import type { CacheObject } from '../store/cache-object.ts';
 import { CHUNK_BYTES } from '../store/chunk-map.ts';
 import { type ObjectMeta, rangeValidator, refreshedHeaders, storedHeaders } from '../store/object-meta.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import type { VariantIndex } from '../variants/variant-index.ts';
-import type { RequestLookup } from '../variants/vary.ts';
+import { collectBody } from './answer-body.ts';
 import type { Fills } from './fills.ts';
 import { firstRange, wholeChunks } from './first-range.ts';
+import { type AskedRequest, isHttp, JOINED, type Opening, type OpeningRequest, resourceOf } from './opening.ts';
 import { NO_PURGES, type PurgeWatch } from './purge-watch.ts';
-
-/** Body of an error page passed on to clients; longer ones are cut to nothing. */
-const ANSWER_BODY_BYTES_MAX = 64 * 1024;
-/** How long a response that may not be stored is remembered as such, and how many. */
-const UNSTORABLE_MS = 60_000;
-const UNSTORABLE_MAX = 10_000;
-
-export interface OpeningRequest {
-  key: string;
-  origin: Origin;
-  target: string;
-  /** First range the client asked for, undefined for the whole. */
-  range: RangeSpec | undefined;
-  /** What is stored but not fresh any more. */
-  stale: CacheObject | undefined;
-  /** Key of the variant this client selects, as far as it is known; who asks for the same waits. Default: `key`. */
-  variantKey?: string;
-  /** The client whose fields go upstream (semantics `http`); absent where the cache asks in its own name. */
-  client?: OpeningClient;
-}
-
-export interface OpeningClient {
-  fields: ClientFields;
-  /** Fields of the request, for Vary. */
-  request: RequestLookup;
-  isAuthorized: boolean;
-  onInterim?: InterimListener;
-}
-
-/** With the newest purge at the moment the origin was asked. */
-interface AskedRequest extends OpeningRequest {
-  since: number;
-}
-
-export type Opening =
-  | { kind: 'object'; object: CacheObject; how: 'new' | 'revalidated' | 'stale' }
-  /** The origin's own answer, small, for everyone who waited. */
-  | { kind: 'answer'; status: number; headers: Readonly<Record<string, string>>; body: Buffer }
-  | { kind: 'unsatisfiable'; sizeBytes: number }
-  /** Not to be stored and made for the client that asked: only the one who opened gets it. It must be attached or aborted. */
-  | { kind: 'response'; response: OpenResponse; isWhole: boolean }
-  /** Somebody else's opening is over; look again what is stored (semantics `http`: nothing is shared that is not stored). */
-  | { kind: 'joined' }
-  /** May not or cannot be stored: each client is served straight from the origin. */
-  | { kind: 'bypass' };
+import { UnstorableKeys } from './unstorable-keys.ts';
 
 export interface OpeningDeps {
   gate: OriginGate;
@@ -77,7 +32,7 @@ export interface OpeningDeps {
 export class Openings {
   readonly #deps: OpeningDeps;
   readonly #running = new Map<string, Promise<Opening>>();
-  readonly #unstorableUntil = new Map<string, number>();
+  readonly #unstorable = new UnstorableKeys();
   readonly #spoiled = new Set<string>();
 
   readonly #purges: PurgeWatch;
@@ -90,7 +45,7 @@ export class Openings {
   /** One opening a key at a time; whoever comes meanwhile gets the same result. Rejects with CACHE_ORIGIN_*. */
   open(request: OpeningRequest): Promise<Opening> {
     const { key: resource, variantKey: key = resource } = request;
-    const isUnstorable = (this.#unstorableUntil.get(resource) ?? 0) > this.#deps.now();
+    const isUnstorable = this.#unstorable.has(resource, this.#deps.now());
     if (request.client !== undefined && (isUnstorable || request.client.isAuthorized)) return this.openAlone(request);
     const running = this.#running.get(key);
     if (running !== undefined) return request.client === undefined ? running : running.then(() => JOINED);
@@ -195,7 +150,7 @@ export class Openings {
     const isGone = status === 404 || status === 410;
     if (isGone && request.stale !== undefined) await this.#deps.store.drop(request.stale);
     if (isHttp(request)) return { kind: 'response', response, isWhole: true };
-    return { kind: 'answer', status, headers: response.head.headers, body: await collect(response) };
+    return { kind: 'answer', status, headers: response.head.headers, body: await collectBody(response) };
   }
 
   #staleInstead({ stale, origin, key }: OpeningRequest, error: unknown): Opening | undefined {
@@ -337,13 +292,12 @@ export class Openings {
 
   #mayStore(request: OpeningRequest, response: OpenResponse): boolean {
     if (this.#isStorable(request, response)) {
-      this.#unstorableUntil.delete(request.key);
+      this.#unstorable.delete(request.key);
       return true;
     }
     // One user's own answer says nothing about what others get.
     if (request.client?.isAuthorized === true) return false;
-    if (this.#unstorableUntil.size >= UNSTORABLE_MAX) this.#unstorableUntil.clear();
-    this.#unstorableUntil.set(request.key, this.#deps.now() + UNSTORABLE_MS);
+    this.#unstorable.add(request.key, this.#deps.now());
     if (request.stale !== undefined) void this.#deps.store.drop(request.stale);
     return false;
   }
@@ -353,38 +307,6 @@ export class Openings {
     response.abort();
     return { kind: 'bypass' };
   }
-}
-
-/** Key of the resource that a variant's key belongs to. */
-function resourceOf(key: string): string {
-  const end = key.indexOf(' ');
-  return end < 0 ? key : key.slice(0, end);
-}
-
-const JOINED: Opening = { kind: 'joined' };
-
-/** The response is passed to the client that asked rather than fetched once more for it. */
-function isHttp(request: OpeningRequest): boolean {
-  return request.client !== undefined;
-}
-
-function collect(response: OpenResponse): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const pieces: Buffer[] = [];
-    let bytes = 0;
-    response.attach({
-      onData(piece) {
-        bytes += piece.length;
-        if (bytes <= ANSWER_BODY_BYTES_MAX) pieces.push(piece);
-        else {
-          response.abort();
-          resolve(Buffer.alloc(0));
-        }
-      },
-      onEnd: () => resolve(Buffer.concat(pieces)),
-      onError: reject,
-    });
-  });
 }
 
 function invalid(request: OpeningRequest, why: string): EdgeError {

@@ -1,7 +1,8 @@
 // Requests that the fast way of a hit cannot answer: not stored, not fresh, a variant, or a client that asks for more than what is there.
 // Decides what the store may answer, what the origin is asked, and in whose name.
 
-import type { Opening, OpeningRequest, Openings } from '../fill/openings.ts';
+import type { Opening, OpeningRequest } from '../fill/opening.ts';
+import type { Openings } from '../fill/openings.ts';
 import { type ClientControl, parseClientControl, satisfies } from '../freshness/client-control.ts';
 import { explicitLifetimeSecs, mayServeOnError, mayServeWhileRevalidating } from '../freshness/freshness.ts';
 import { responseControl } from '../freshness/response-control.ts';
