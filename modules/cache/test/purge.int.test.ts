@@ -190,7 +190,12 @@ describe('who may', () => {
     const { status, json } = await send(cache, 'POST', '/purge', { urls: ['ftp://x', 5], hosts: 7, speed: 1 });
     expect(status).toBe(400);
     expect(json.error.code).toBe('CACHE_PURGE_INVALID');
-    expect(json.error.problems.map(({ path }: { path: string }) => path).sort()).toEqual(['hosts', 'speed', 'urls.0', 'urls.1']);
+    expect(json.error.problems.map(({ path }: { path: string }) => path).sort()).toEqual([
+      'hosts',
+      'speed',
+      'urls.0',
+      'urls.1',
+    ]);
     expect((await send(cache, 'POST', '/purge', {})).status).toBe(400);
     const broken = await fetchRaw(cache.node.operations.port, '/purge', 'POST', { 'Content-Type': 'application/json' });
     expect(broken.status).toBe(400);
@@ -205,11 +210,16 @@ describe('who may', () => {
     const cache = await TestCache.start(origin, { CACHE_OPERATIONS_TOKEN_FILE: file });
     const ask = async (headers: Record<string, string>) =>
       (await send(cache, 'POST', '/purge', { all: true }, headers)).status;
-    expect([await ask({}), await ask({ Authorization: 'Bearer wrong' }), await ask({ Authorization: 'Bearer first-token' })]).toEqual(
-      [401, 401, 200],
-    );
+    expect([
+      await ask({}),
+      await ask({ Authorization: 'Bearer wrong' }),
+      await ask({ Authorization: 'Bearer first-token' }),
+    ]).toEqual([401, 401, 200]);
     await writeFile(file, 'second-token\n');
-    expect([await ask({ Authorization: 'Bearer first-token' }), await ask({ Authorization: 'Bearer second-token' })]).toEqual([401, 200]);
+    expect([
+      await ask({ Authorization: 'Bearer first-token' }),
+      await ask({ Authorization: 'Bearer second-token' }),
+    ]).toEqual([401, 200]);
     await rm(file);
     expect(await ask({})).toBe(401);
     await cache.stop();

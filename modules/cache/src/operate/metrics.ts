@@ -28,20 +28,15 @@ export interface MetricsDeps {
   isDraining: () => boolean;
 }
 
-/** One snapshot serves all metrics of a scrape. */
-const SNAPSHOT_KEPT_MS = 100;
-
 export function makeMetrics(deps: MetricsDeps): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const families = metricFamilies(registry);
-  let snapshot = deps.traffic.snapshot();
-  let takenAtMs = performance.now();
+  let snapshot: TrafficSnapshot | null = null;
   const traffic = () => {
-    if (performance.now() - takenAtMs > SNAPSHOT_KEPT_MS) {
-      snapshot = deps.traffic.snapshot();
-      takenAtMs = performance.now();
-    }
+    // One snapshot serves all metrics of a scrape: they are read in one turn.
+    if (snapshot === null) setImmediate(() => (snapshot = null));
+    snapshot ??= deps.traffic.snapshot();
     return snapshot;
   };
   addTraffic(families, traffic);
@@ -206,8 +201,13 @@ function addOperations({ total, gauge, gauges }: MetricFamilies, deps: MetricsDe
     'Lines of the access log that could not be written',
     () => deps.accessLog().dropped,
   );
-  gauges('wayside_cache_certificate_remaining_seconds', 'Until the certificate of the HTTPS listener ends', [], () => {
-    const left = deps.certificateSecs();
-    return left === null ? [] : [[{}, left]];
-  });
+  gauges(
+    'wayside_cache_certificate_remaining_seconds',
+    'Until the certificate of the HTTPS listener ends',
+    ['listener'],
+    () => {
+      const left = deps.certificateSecs();
+      return left === null ? [] : [[{ listener: 'https' }, left]];
+    },
+  );
 }

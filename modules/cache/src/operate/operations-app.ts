@@ -11,6 +11,8 @@ import type { Summary } from './reporter.ts';
 
 /** The data port must answer within this time, or the cache is unhealthy. */
 const HEALTH_TIMEOUT_MS = 3000;
+/** Of the cache itself: method refused, host refused, draining or overloaded. */
+const HEALTHY_STATUSES = [405, 403, 503];
 
 /** Body of a command, bytes; manifests of a hundred thousand URLs fit. */
 export const COMMAND_BODY_BYTES_MAX = 16 * 1024 * 1024;
@@ -97,12 +99,12 @@ function plainPayload(request: Request): unknown {
 async function findProblem(deps: OperationsDeps): Promise<string | null> {
   const { host, port } = deps.contentAddress();
   return new Promise((resolve) => {
-    // A method the cache itself refuses: no host is looked up and no origin asked.
-    const options = { host, port, method: 'OPTIONS', path: '/', agent: false, timeout: HEALTH_TIMEOUT_MS };
+    // A method that no origin is ever asked with: refused for its host, or for itself.
+    const options = { host, port, method: 'TRACE', path: '/', agent: false, timeout: HEALTH_TIMEOUT_MS };
     const probe = httpRequest(options, (answer) => {
       answer.resume();
-      const isExpected = answer.statusCode === 405 || answer.statusCode === 503;
-      resolve(isExpected ? null : `data port answered ${answer.statusCode}, wanted 405`);
+      const isExpected = HEALTHY_STATUSES.includes(answer.statusCode ?? 0);
+      resolve(isExpected ? null : `data port answered ${answer.statusCode}, wanted 405 or 403`);
     });
     probe.end();
     probe.on('timeout', () => probe.destroy(new Error(`no answer within ${HEALTH_TIMEOUT_MS} ms`)));
