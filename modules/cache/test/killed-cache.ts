@@ -33,6 +33,8 @@ export class KilledCache {
           CACHE_OPERATIONS_LISTEN: '127.0.0.1:0',
           CACHE_DRIVES: drives,
           CACHE_ORIGIN: originUrl,
+          // One thread: a start costs the least.
+          CACHE_THREADS: '1',
         },
         stdio: ['ignore', 'pipe', 'inherit'],
       },
