@@ -39,6 +39,7 @@ export class TestCache {
       CACHE_LISTEN: '127.0.0.1:0',
       CACHE_OPERATIONS_LISTEN: '127.0.0.1:0',
       CACHE_DRIVES: `${directory},1`,
+      CACHE_THREADS: process.env.CACHE_TEST_THREADS ?? '1',
       ...env,
     };
   }

@@ -63,6 +63,8 @@ export class ObjectState {
 
   /** Takes the descriptor away unless somebody uses it. Returns it for closing, -1 when there is none or it is in use. Engine only. */
   takeFd(evenInUse = false): number {
+    // A holder of a use must never see it gone, not even for the moment of the exchange below.
+    if (!evenInUse && this.uses > 0) return -1;
     const fd = Atomics.exchange(this.#words, FD, -1);
     if (fd < 0 || evenInUse || this.uses === 0) return fd;
     this.fd = fd;

@@ -26,6 +26,8 @@ export class ForwardedRequest extends Readable implements RequestHead {
     this.rawHeaders = head.rawHeaders;
     this.socket = { remoteAddress: head.remoteAddress } as Socket;
     this.#wantBody = wantBody;
+    // A client that leaves amid its body is no event for who does not read it.
+    this.on('error', () => {});
   }
 
   override _read(): void {
