@@ -15,7 +15,7 @@ targets=()
 for argument in "$@"; do
   if [ "$argument" = --push ]; then push=yes; else targets+=("$argument"); fi
 done
-[ ${#targets[@]} -gt 0 ] || targets=(daemon agent hub cache cloud sample-sensor quickstart-origin)
+[ ${#targets[@]} -gt 0 ] || targets=(daemon agent hub cache bgp cloud sample-sensor quickstart-origin)
 
 module_path() {
   case $1 in
@@ -51,7 +51,7 @@ folders_of() {
 package_set_of() {
   case $1 in
     cloud | quickstart-origin) echo "cloud modules/cloud modules/samples/origin" ;;
-    *) echo "edge modules/daemon modules/cli modules/agent modules/hub modules/cache modules/samples/sensor" ;;
+    *) echo "edge modules/daemon modules/cli modules/agent modules/hub modules/cache modules/bgp modules/samples/sensor" ;;
   esac
 }
 

@@ -37,6 +37,12 @@ tools() {
   command -v mosquitto_pub >/dev/null || missing+=(mosquitto-clients)
   command -v nginx >/dev/null || missing+=(nginx-light)
   command -v wget >/dev/null || missing+=(wget)
+  # Routers for the BGP module, in network namespaces: both only of use to root.
+  if [ "$(id -u)" = 0 ]; then
+    [ -x /usr/sbin/bird ] || missing+=(bird2)
+    [ -x /usr/lib/frr/bgpd ] || missing+=(frr)
+    command -v ip >/dev/null || missing+=(iproute2)
+  fi
   [ ${#missing[@]} -gt 0 ] || return 0
   step "installing ${missing[*]}"
   # The programs, not their services: without this Debian would start nginx on port 80.
