@@ -64,6 +64,7 @@ describe('what is stored (RFC 9111 3, 4.2)', () => {
     ['no-store', { 'Cache-Control': 'no-store, max-age=60' }, 'asked again'],
     ['private', { 'Cache-Control': 'private, max-age=60' }, 'asked again'],
     ['no-cache', { 'Cache-Control': 'no-cache, max-age=60' }, 'asked again'],
+    ['no-cache-field', { 'Cache-Control': 'no-cache="set-cookie", max-age=60' }, 'asked again'],
     ['aged', { 'Cache-Control': 'max-age=60', Age: '60' }, 'asked again'],
     ['aged-first', { 'Cache-Control': 'max-age=60', Age: '0, 60' }, 'hit'],
     ['cdn', { 'CDN-Cache-Control': 'max-age=60', 'Cache-Control': 'no-store' }, 'hit'],

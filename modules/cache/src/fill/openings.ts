@@ -8,7 +8,7 @@ import { spool } from '../origin/spool.ts';
 import { hasPromisedLength, parseContentRange } from '../request/byte-range.ts';
 import type { CacheObject } from '../store/cache-object.ts';
 import { CHUNK_BYTES } from '../store/chunk-map.ts';
-import { type ObjectMeta, rangeValidator, refreshedHeaders, storedHeaders } from '../store/object-meta.ts';
+import { keptHeaders, type ObjectMeta, rangeValidator, refreshedHeaders } from '../store/object-meta.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import type { VariantIndex } from '../variants/variant-index.ts';
 import { collectBody } from './answer-body.ts';
@@ -220,7 +220,7 @@ export class Openings {
     const { head, requestAtMs, responseAtMs } = response;
     const status = head.status === 206 ? 200 : head.status;
     const meta: ObjectMeta = {
-      headers: storedHeaders(head.headers, origin.semantics, head.status),
+      headers: keptHeaders(head.headers, origin.semantics, head.status),
       requestAtMs,
       responseAtMs,
       host: origin.canonical,

@@ -2,7 +2,7 @@
 
 import { deltaSecs } from './cache-control.ts';
 import { parseHttpDate } from './http-date.ts';
-import { isUnqualified, type ResponseControl, responseControl } from './response-control.ts';
+import { type ResponseControl, responseControl } from './response-control.ts';
 
 /** RFC 9111 4.2.2 suggests a tenth of the time since Last-Modified; a day is the most we guess. */
 const HEURISTIC_SHARE = 0.1;
@@ -32,7 +32,7 @@ export interface Freshness {
   /** Corrected initial age (RFC 9111 4.2.3), seconds. */
   initialAgeSecs: number;
   responseAtMs: number;
-  /** no-cache: never used without asking the origin. */
+  /** no-cache, with names of fields or without (RFC 9111 5.2.2.4 lets a cache take both alike): never used without asking the origin. */
   alwaysRevalidate: boolean;
   /** Never used after expiry, whoever wishes it (RFC 9111 4.2.4). */
   mustRevalidate: boolean;
@@ -47,7 +47,7 @@ export function computeFreshness(facts: FreshnessFacts): Freshness {
   const mustRevalidate =
     directives.has('must-revalidate') || directives.has('proxy-revalidate') || directives.has('s-maxage');
   const alwaysRevalidate =
-    facts.ttlSecs === undefined && (isUnqualified(control, 'no-cache') || isPragmaNoCache(facts, control));
+    facts.ttlSecs === undefined && (directives.has('no-cache') || isPragmaNoCache(facts, control));
   return {
     lifetimeSecs: facts.ttlSecs ?? explicitLifetimeSecs(facts, control) ?? heuristicLifetimeSecs(facts, control),
     initialAgeSecs: initialAgeSecs(facts),

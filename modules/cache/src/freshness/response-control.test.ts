@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { computeFreshness } from './freshness.ts';
-import { parseTargeted, responseControl, withheldFields } from './response-control.ts';
+import { parseTargeted } from './response-control.ts';
 
 const AT = Date.parse('2026-01-01T00:00:00Z');
 
@@ -41,11 +41,4 @@ describe('which field counts (RFC 9213 2.2)', () => {
   test('no-cache of the targeted field', () => {
     expect(lifetime({ 'cdn-cache-control': 'no-cache', 'cache-control': 'max-age=9' }).alwaysRevalidate).toBe(true);
   });
-});
-
-test('withheldFields() are those that no-cache and private name (RFC 9111 5.2.2.4, 5.2.2.7)', () => {
-  const control = responseControl((name) =>
-    name === 'cache-control' ? 'max-age=5, no-cache="A, b", private="X-User"' : undefined,
-  );
-  expect(withheldFields(control)).toEqual(['a', 'b', 'x-user']);
 });

@@ -40,18 +40,3 @@ export function parseTargeted(value: string | undefined): CacheControl | undefin
   }
   return directives.size === 0 ? undefined : directives;
 }
-
-/** Names of fields that `no-cache="..."` or `private="..."` keep out of the store (RFC 9111 5.2.2.4, 5.2.2.7), lower case. */
-export function withheldFields({ directives }: ResponseControl): string[] {
-  return ['no-cache', 'private'].flatMap((name) =>
-    (directives.get(name) ?? '')
-      .split(',')
-      .map((field) => field.trim().toLowerCase())
-      .filter((field) => field !== ''),
-  );
-}
-
-/** The directive stands without a list of fields: it is about the whole response. */
-export function isUnqualified({ directives }: ResponseControl, name: string): boolean {
-  return directives.get(name) === '';
-}

@@ -1,7 +1,7 @@
 // Whether a shared cache may keep a response (RFC 9111 3), and whether keeping it is of use.
 
 import { explicitLifetimeSecs, type FreshnessFacts, heuristicLifetimeSecs } from './freshness.ts';
-import { isUnqualified, responseControl } from './response-control.ts';
+import { responseControl } from './response-control.ts';
 
 /** Statuses this cache knows the meaning of (RFC 9110 15): must-understand asks for that (RFC 9111 5.2.2.3). */
 const UNDERSTOOD: ReadonlySet<number> = new Set([
@@ -36,7 +36,8 @@ export function isStorable(facts: StorableFacts): boolean {
     // RFC 9111 5.2.2.3: no-store beside it is for caches that do not know the directive.
     if (!isUnderstood) return false;
   } else if (directives.has('no-store')) return false;
-  if (isUnqualified(control, 'private')) return false;
+  // With names of fields too: storing the rest would cost the client that asked its own fields (RFC 9111 5.2.2.7).
+  if (directives.has('private')) return false;
   // RFC 9111 4.1: `*` never matches.
   if (/(^|,)\s*\*\s*(,|$)/.test(header('vary') ?? '')) return false;
   if (facts.isAuthorized === true && !SHARES_AUTHORIZED.some((name) => directives.has(name))) return false;

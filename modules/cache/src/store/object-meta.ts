@@ -2,7 +2,6 @@
 
 import { computeFreshness, type Freshness } from '../freshness/freshness.ts';
 import { parseHttpDate } from '../freshness/http-date.ts';
-import { responseControl, withheldFields } from '../freshness/response-control.ts';
 import type { Semantics } from '../freshness/storable.ts';
 import type { Validators } from '../request/precondition.ts';
 
@@ -71,17 +70,6 @@ export function keptHeaders(
   return kept;
 }
 
-/** The headers to store: what the response lets a shared cache repeat without asking (RFC 9111 3.1, 5.2.2.4, 5.2.2.7). */
-export function storedHeaders(
-  headers: Readonly<Record<string, string>>,
-  semantics: Semantics,
-  status: number,
-): Record<string, string> {
-  const kept = keptHeaders(headers, semantics, status);
-  for (const name of withheldFields(responseControl((field) => headers[field]))) delete kept[name];
-  return kept;
-}
-
 export function validatorsOf(headers: Readonly<Record<string, string>>): Validators {
   return { etag: headers.etag ?? null, lastModified: headers['last-modified'] ?? null };
 }
@@ -111,7 +99,7 @@ export function refreshedHeaders(
     'content-type': _type,
     'content-range': _range,
     ...update
-  } = storedHeaders(fresh, semantics, 304);
+  } = keptHeaders(fresh, semantics, 304);
   return { ...rest, ...update };
 }
 
