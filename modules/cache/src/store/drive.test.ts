@@ -76,7 +76,7 @@ describe('room', () => {
     const cap = 12 * MIB;
     const [drive] = openStore(cap) as [Drive];
     for (let i = 0; i < 120; i += 1) {
-      await put(`key${i}`, bodyOf([1, 5000, 300_000, MIB + 1][i % 4] as number));
+      expect(await put(`key${i}`, bodyOf([1, 5000, 300_000, MIB + 1][i % 4] as number))).toBeDefined();
       if (i % 10 === 9) expect(diskBytes(drive.path)).toBeLessThanOrEqual(cap);
     }
     expect(drive.usedBytes).toBeLessThanOrEqual(cap);

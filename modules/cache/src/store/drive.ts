@@ -68,6 +68,7 @@ export class Drive implements ObjectHome {
       space: this.#space,
       sieve: () => this.#sieve,
       queue: () => this.#index,
+      flush: () => this.#log.flush(),
       isPinned: (id) => this.#isPinned(id),
       evict: (id, storedBytes) => this.#evict(id, storedBytes),
       onQueueError: (error) => this.fail(error),

@@ -18,6 +18,8 @@ export interface RoomKeeperDeps {
   sieve(): Sieve;
   /** The index, null while the drive is out. */
   queue(): EvictionQueue | null;
+  /** Brings the queue up to date. */
+  flush(): void;
   isPinned(id: number): boolean;
   /** Takes an object out and deletes its file; resolves when its room is free, or is held by a reader only. */
   evict(id: number, storedBytes: number): Promise<void>;
@@ -87,6 +89,7 @@ export class RoomKeeper {
 
   async #makeRoom(bytes: number): Promise<boolean> {
     const { space } = this.#deps;
+    let isFlushed = false;
     for (let round = 0; round < ROUNDS_MAX; round += 1) {
       if (this.#deps.queue() === null) return false;
       const missing = space.missingBytes(bytes);
@@ -95,7 +98,11 @@ export class RoomKeeper {
         return true;
       }
       const ahead = Math.min(space.capBytes * EVICT_AHEAD_SHARE, EVICT_AHEAD_BYTES_MAX);
-      if (!(await this.#evictSome(missing + ahead))) break;
+      if (await this.#evictSome(missing + ahead)) continue;
+      // What came since the last commit is not in the queue yet.
+      if (isFlushed) break;
+      isFlushed = true;
+      this.#deps.flush();
     }
     // What was found in the way of evicting ahead may do.
     this.#isFull = this.#deps.queue() === null || space.missingBytes(bytes) > 0;
