@@ -1,8 +1,12 @@
 // Composition root of MCC: reads environment and arguments, starts the node, links it to edgeHub when there is one.
 
-import { createLogger, onShutdown, runMain, systemClock } from '@wayside/kit';
-import { startCacheNode } from './cache-node.ts';
-import { readConfig } from './config.ts';
+import { useCompileCache } from './compile-cache.ts';
+
+// Everything else is imported after this, so that it comes compiled from the second start on.
+useCompileCache();
+const { createLogger, onShutdown, runMain, systemClock } = await import('@wayside/kit');
+const { startCacheNode } = await import('./cache-node.ts');
+const { readConfig } = await import('./config.ts');
 
 await runMain(async () => {
   const { env, argv } = process;
