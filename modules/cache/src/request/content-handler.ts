@@ -15,7 +15,7 @@ import type { ClientRequest } from './client-request.ts';
 import { TARGET_BYTES_MAX } from './content-request.ts';
 import { statusOfError } from './failure-status.ts';
 import { hasSeveralHosts } from './forwarded-fields.ts';
-import { lookupOf } from './miss-path.ts';
+import { isSelected, lookupOf } from './miss-path.ts';
 import type { ObjectDelivery } from './object-delivery.ts';
 import { refuse } from './refusal.ts';
 
@@ -133,7 +133,7 @@ export class ContentHandler {
     if (!asksMore(request.headers, origin)) {
       let live = objects.peek(client.key);
       if (live?.meta.variants !== undefined) live = objects.peekVariant(live, lookupOf(request.headers));
-      if (live !== undefined && live.fd >= 0 && this.#isFresh(live, origin)) {
+      if (live !== undefined && live.fd >= 0 && isSelected(live, client) && this.#isFresh(live, origin)) {
         delivery.deliver(client, live, null);
         return;
       }
@@ -143,7 +143,12 @@ export class ContentHandler {
 
   /** Methods that may change something go to the origin, where it is allowed; the others end here (RFC 9110 9.3.6, 9.3.8). */
   #change(client: ClientRequest): void {
-    const { method = '' } = client.request;
+    const { method = '', headers } = client.request;
+    if (method === 'OPTIONS' && headers['max-forwards'] === '0') {
+      // RFC 9110 7.6.2: it was meant for whoever is here.
+      this.#refuse(client.response, 200, ['Allow', 'GET, HEAD, OPTIONS']);
+      return;
+    }
     if (!client.origin.allowUnsafeMethods || method === 'CONNECT' || method === 'TRACE') {
       this.#refuse(client.response, 405, ['Allow', 'GET, HEAD']);
       return;

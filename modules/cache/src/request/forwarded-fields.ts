@@ -14,7 +14,7 @@ const NOT_FORWARDED = new Set(
     'transfer-encoding',
     'upgrade',
   ]
-    .concat(['host', 'via', 'expect', 'content-length', 'http2-settings', 'max-forwards'])
+    .concat(['host', 'via', 'expect', 'content-length', 'http2-settings'])
     .concat(['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip', 'client-ip']),
 );
 /** Range, preconditions, and what makes no sense without them: a fill decides about these itself. */
@@ -54,7 +54,11 @@ export function forwardedFields(rawHeaders: readonly string[], isShared: boolean
         continue;
       }
     }
-    list.push(rawHeaders[i] as string, value);
+    // RFC 9110 7.6.2: one hop less.
+    list.push(
+      rawHeaders[i] as string,
+      name === 'max-forwards' && /^\d{1,9}$/.test(value) ? String(Math.max(0, Number(value) - 1)) : value,
+    );
   }
   if (range !== undefined) list.push('Range', range);
   return { list, via: via.length === 0 ? undefined : via.join(', ') };

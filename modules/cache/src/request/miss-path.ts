@@ -11,6 +11,7 @@ import type { OpenResponse } from '../origin/origin-gate.ts';
 import type { CacheObject } from '../store/cache-object.ts';
 import { keptHeaders } from '../store/object-meta.ts';
 import type { ObjectStore } from '../store/object-store.ts';
+import type { ObjectView } from '../store/object-view.ts';
 import type { VariantIndex } from '../variants/variant-index.ts';
 import { type RangeSpec, resolveRanges } from './byte-range.ts';
 import type { ClientRequest } from './client-request.ts';
@@ -83,11 +84,13 @@ export class MissPath {
     await this.#use(client, await openings.keep(this.#wishOf(client, undefined), response));
   }
 
-  async #find({ key, request }: ClientRequest): Promise<CacheObject | undefined> {
+  async #find(client: ClientRequest): Promise<CacheObject | undefined> {
     const { store, variants } = this.#deps;
+    const { key, request } = client;
     let stored = store.find(key);
     if (stored?.meta.variants !== undefined) stored = variants.find(stored, lookupOf(request.headers));
-    if (stored === undefined || !(await store.ensureOpen(stored)) || stored.isObsolete) return undefined;
+    if (stored === undefined || !isSelected(stored, client)) return undefined;
+    if (!(await store.ensureOpen(stored)) || stored.isObsolete) return undefined;
     return stored;
   }
 
@@ -216,6 +219,14 @@ function isKeptPost(
   const authority = request.headers.host ?? origin.host;
   const change = { origin, method: 'POST', target, authority, status: head.status, headers: head.headers };
   return sameHostTarget(change, header('content-location')) === target;
+}
+
+/**
+ * Whether a stored response may stand for what this client selects. One that was stored while its origin had the semantics `content` stands
+ * under the resource's own key whatever its Vary says; for a plain reverse proxy it was never selected.
+ */
+export function isSelected(object: ObjectView, { origin, key }: ClientRequest): boolean {
+  return origin.semantics === 'content' || object.meta.headers.vary === undefined || object.key !== key;
 }
 
 /** Fields of a request by lower-case name. */
