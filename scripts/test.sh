@@ -37,6 +37,8 @@ tools() {
   command -v mosquitto_pub >/dev/null || missing+=(mosquitto-clients)
   command -v nginx >/dev/null || missing+=(nginx-light)
   command -v wget >/dev/null || missing+=(wget)
+  [ -x /usr/sbin/dnsmasq ] || missing+=(dnsmasq-base)
+  [ -x /usr/bin/named-checkzone ] || missing+=(bind9-utils)
   # Routers for the BGP module, in network namespaces: both only of use to root.
   if [ "$(id -u)" = 0 ]; then
     [ -x /usr/sbin/bird ] || missing+=(bird2)

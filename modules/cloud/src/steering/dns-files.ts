@@ -35,9 +35,11 @@ const WRITERS: { readonly [server in DnsServer]: (steering: DnsSteering) => stri
   dnsmasq: (steering) => [
     ...header('#', 'dnsmasq', steering),
     `local-ttl=${steering.ttlSecs}`,
-    ...subtreesOf(steering.hosts).flatMap((name) =>
-      steering.nodes.addresses.map((address) => `address=/${name}/${address}`),
-    ),
+    ...subtreesOf(steering.hosts).flatMap((name) => [
+      ...steering.nodes.addresses.map((address) => `address=/${name}/${address}`),
+      // Without it dnsmasq asks upstream for AAAA, and clients go past the node by IPv6.
+      `local=/${name}/`,
+    ]),
   ],
   unbound: (steering) => [
     ...header('#', 'unbound', steering),

@@ -189,7 +189,9 @@ describe('steering files', () => {
   test('dnsmasq and unbound get each subtree once', () => {
     expect(effective(dnsSteeringText('dnsmasq', steering))).toEqual([
       'local-ttl=300',
-      ...['b.example', 'c.example'].flatMap((host) => [`address=/${host}/5.1.1.1`, `address=/${host}/5.1.1.2`]),
+      ...['b.example', 'c.example'].flatMap((host) => [
+        ...[`address=/${host}/5.1.1.1`, `address=/${host}/5.1.1.2`, `local=/${host}/`],
+      ]),
     ]);
     expect(effective(dnsSteeringText('unbound', steering)).slice(0, 4)).toEqual([
       'server:',
