@@ -2,8 +2,9 @@
 // A slow client holds no memory but one small piece: the rest stays in the file until its socket takes more.
 
 import { readSync } from 'node:fs';
-import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { ResponseChannel } from '../listen/exchange.ts';
+import { chunkOf } from '../store/chunk-map.ts';
 import { native } from '../store/native.ts';
 import type { BodyReader } from './body-reader.ts';
 import type { EgressShare } from './egress-budget.ts';
@@ -15,6 +16,8 @@ const TURN_BYTES_MAX = 2 * 1024 * 1024;
 const PROBE_BYTES = 16 * 1024;
 /** Piece of the stream way. */
 const STREAM_PIECE_BYTES = 128 * 1024;
+/** Reads of one body that may fail before the client is cut. */
+const READ_FAILURES_MAX = 8;
 
 export interface SenderEvents {
   onBytes(count: number): void;
@@ -33,7 +36,7 @@ function descriptorOf(socket: Socket): number {
 }
 
 export class BodySender {
-  readonly #response: ServerResponse;
+  readonly #response: ResponseChannel;
   readonly #socket: Socket;
   readonly #reader: BodyReader;
   readonly #budget: EgressShare;
@@ -41,6 +44,7 @@ export class BodySender {
   readonly #last: number;
   #position: number;
   #isOver = false;
+  #readFailures = 0;
   readonly #step = () => this.#run();
   /** What wakes many bodies at once (a write of the fill, a full socket's end) only gives each its turn. */
   readonly #resume = (error?: Error | null) => {
@@ -53,7 +57,7 @@ export class BodySender {
    * @param range bytes to send; the reader may look further ahead
    */
   constructor(
-    response: ServerResponse,
+    response: ResponseChannel,
     socket: Socket,
     reader: BodyReader,
     range: { start: number; end: number },
@@ -140,16 +144,27 @@ export class BodySender {
     try {
       got = readSync(this.#reader.fd, piece, 0, allowed, this.#position);
     } catch (error) {
-      this.#finish(error as Error);
+      this.#retryRead(error as Error);
       return;
     }
     if (got === 0) {
-      this.#finish(new Error('stored file is shorter than it was'));
+      this.#retryRead(new Error('stored file is shorter than it was'));
       return;
     }
     this.#position += got;
     this.#events.onBytes(got);
     this.#response.write(got === allowed ? piece : piece.subarray(0, got), this.#resume);
+  }
+
+  /** The drive did not give what it had: the chunk counts as unchecked, so that it is read by the engine, and fetched again when that fails too. */
+  #retryRead(error: Error): void {
+    this.#readFailures += 1;
+    if (this.#readFailures > READ_FAILURES_MAX) {
+      this.#finish(error);
+      return;
+    }
+    this.#reader.object.state.unsetReady(chunkOf(this.#position));
+    this.#reader.wait(this.#position, (failure) => (failure ? this.#finish(failure) : this.#run()));
   }
 
   #finish(error?: Error): void {
