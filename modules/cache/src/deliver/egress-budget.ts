@@ -39,13 +39,15 @@ export interface TokenSource {
 export interface EgressPeers {
   /** Bodies under way there. */
   readonly streams: number;
-  /** Clients with a body under way there. */
-  readonly clients: number;
-  /** Tells them what goes on here. */
-  publish(streams: number, clients: number): void;
+  /** Bodies under way there of one client address. */
+  streamsOf(address: string): number;
+  /** Clients with a body under way on any thread; `own` of them here. */
+  clientsInAll(own: number): number;
+  /** Tells them of one body of a client more or less here (`change` 1 or -1), and of the sums here. */
+  publish(address: string, change: number, streams: number, clients: number): void;
 }
 
-const NO_PEERS: EgressPeers = { streams: 0, clients: 0, publish() {} };
+const NO_PEERS: EgressPeers = { streams: 0, streamsOf: () => 0, clientsInAll: (own) => own, publish() {} };
 
 /** Tokens of one thread. */
 export class TokenBucket implements TokenSource {
@@ -170,20 +172,22 @@ export class EgressBudget {
    */
   admit(address: string): EgressShare | null {
     const known = this.#clients.get(address);
-    if (this.#streams + this.#peers.streams >= this.streamsMax && !this.#isBelowItsPart(known)) return null;
+    if (this.#streams + this.#peers.streams >= this.streamsMax && !this.#isBelowItsPart(address, known)) return null;
     const client = known ?? new Client(address);
     if (known === undefined) this.#clients.set(address, client);
     client.streams += 1;
     this.#streams += 1;
-    this.#peers.publish(this.#streams, this.#clients.size);
+    this.#peers.publish(address, 1, this.#streams, this.#clients.size);
     return new Share(this, client);
   }
 
   /** One client with many connections does not lock out the others. */
-  #isBelowItsPart(client: Client | undefined): boolean {
+  #isBelowItsPart(address: string, client: Client | undefined): boolean {
     if (this.#streams + this.#peers.streams >= this.streamsMax * STREAMS_OVERSHOOT) return false;
-    const clients = this.#clients.size + this.#peers.clients + (client === undefined ? 1 : 0);
-    return clients > 1 && (client?.streams ?? 0) < Math.max(1, Math.floor(this.streamsMax / clients));
+    const elsewhere = this.#peers.streamsOf(address);
+    const isNew = client === undefined && elsewhere === 0;
+    const clients = this.#peers.clientsInAll(this.#clients.size) + (isNew ? 1 : 0);
+    return clients > 1 && (client?.streams ?? 0) + elsewhere < Math.max(1, Math.floor(this.streamsMax / clients));
   }
 
   take(client: Client, wanted: number): number {
@@ -216,7 +220,7 @@ export class EgressBudget {
       this.#round = this.#round.filter((other) => other !== client);
       if (this.#clients.get(client.address) === client) this.#clients.delete(client.address);
     }
-    this.#peers.publish(this.#streams, this.#clients.size);
+    this.#peers.publish(client.address, -1, this.#streams, this.#clients.size);
   }
 
   /** Turns are given until the tokens are gone: each client in the round as many bytes, however many of its bodies wait. */

@@ -8,7 +8,7 @@ import type { Openings } from '../fill/openings.ts';
 import type { ConnectionBudget } from '../listen/connection-budget.ts';
 import { makeContentServer } from '../listen/content-server.ts';
 import type { PaceKeeper } from '../listen/pace-keeper.ts';
-import type { TrafficCounters, TrafficSource } from '../operate/traffic-counters.ts';
+import type { Overload, TrafficCounters, TrafficSource } from '../operate/traffic-counters.ts';
 import type { OriginTable, OriginTableOptions } from '../origin/origins.ts';
 import type { AccessLog } from '../request/access-log.ts';
 import { Admissions } from '../request/admission.ts';
@@ -69,7 +69,8 @@ export class ContentService {
     this.#settings = options.settings;
     const { store, variants, counters, origins, accessLog, logger } = deps;
     const delivery = new ObjectDelivery({ ...deps, now: Date.now, divert });
-    const missPath = new MissPath({ ...deps, delivery, now: Date.now });
+    const misses = { refusedBy: () => this.#refusal() };
+    const missPath = new MissPath({ ...deps, delivery, misses, now: Date.now });
     this.#slow = {
       serve: (client) => missPath.serve(client),
       change: (client) => missPath.change(client),
@@ -88,6 +89,12 @@ export class ContentService {
       loopMark: options.loopMark,
       now: Date.now,
     });
+  }
+
+  /** Why no origin may be asked at the moment; null when it may. */
+  #refusal(): Overload | null {
+    if (this.#settings.isReadOnly) return 'readOnly';
+    return this.#deps.memory.takesMisses ? null : 'memory';
   }
 
   /** Figures of all threads. */

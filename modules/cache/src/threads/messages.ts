@@ -32,6 +32,8 @@ export interface ThreadSettings {
   origins: DesiredSettings['origins'];
   maxEgressMbps: number | null;
   isDraining: boolean;
+  /** Only the engine's business: what needs an origin is refused there. */
+  isReadOnly: boolean;
   accessLog: AccessLogSettings;
   /** Of each thread. */
   connections: ConnectionLimits;

@@ -5,8 +5,12 @@ import { type EgressPeers, TokenBucket, type TokenSource } from '../deliver/egre
 
 const STREAMS = 0;
 const CLIENTS = 1;
-const WORDS = 2;
+const HEADER_WORDS = 2;
+/** Client addresses are counted by a hash of so many values; two that fall together count as one client. */
+const ADDRESS_WORDS = 1024;
+const WORDS = HEADER_WORDS + ADDRESS_WORDS;
 
+/** INVARIANT: a thread writes only to its own part of the memory. */
 export class SharedEgress implements TokenSource, EgressPeers {
   readonly #counts: Int32Array;
   readonly #slot: number;
@@ -16,6 +20,12 @@ export class SharedEgress implements TokenSource, EgressPeers {
 
   static memory(slots: number): SharedArrayBuffer {
     return new SharedArrayBuffer(slots * WORDS * 4);
+  }
+
+  /** A thread is no more: its bodies are over. */
+  static releaseSlot(memory: SharedArrayBuffer, slot: number): void {
+    const counts = new Int32Array(memory, slot * WORDS * 4, WORDS);
+    for (let word = 0; word < WORDS; word += 1) Atomics.store(counts, word, 0);
   }
 
   /** @param memory of memory(); @param slot this thread's number */
@@ -43,9 +53,11 @@ export class SharedEgress implements TokenSource, EgressPeers {
     this.#bucket.put(bytes);
   }
 
-  publish(streams: number, clients: number): void {
-    Atomics.store(this.#counts, this.#slot * WORDS + STREAMS, streams);
-    Atomics.store(this.#counts, this.#slot * WORDS + CLIENTS, clients);
+  publish(address: string, change: number, streams: number, clients: number): void {
+    const own = this.#slot * WORDS;
+    Atomics.add(this.#counts, own + wordOf(address), change);
+    Atomics.store(this.#counts, own + STREAMS, streams);
+    Atomics.store(this.#counts, own + CLIENTS, clients);
   }
 
   /** Bodies under way on the other threads. */
@@ -53,14 +65,19 @@ export class SharedEgress implements TokenSource, EgressPeers {
     return this.#others(STREAMS);
   }
 
-  /** Clients with a body under way on the other threads; one that is served by several threads counts on each. */
+  /** Clients with a body under way on the other threads; one that several threads serve counts on each. */
   get clients(): number {
     return this.#others(CLIENTS);
   }
 
-  /** A thread is no more: its bodies are over. */
-  static releaseSlot(memory: SharedArrayBuffer, slot: number): void {
-    new SharedEgress(memory, slot).publish(0, 0);
+  streamsOf(address: string): number {
+    return this.#others(wordOf(address));
+  }
+
+  clientsInAll(own: number): number {
+    let clients = 0;
+    for (let word = HEADER_WORDS; word < WORDS; word += 1) if (this.#own(word) + this.#others(word) > 0) clients += 1;
+    return Math.max(own, clients);
   }
 
   #own(word: number): number {
@@ -74,4 +91,11 @@ export class SharedEgress implements TokenSource, EgressPeers {
     }
     return sum;
   }
+}
+
+/** FNV-1a. */
+function wordOf(address: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < address.length; i += 1) hash = Math.imul(hash ^ address.charCodeAt(i), 0x01000193);
+  return HEADER_WORDS + ((hash >>> 0) % ADDRESS_WORDS);
 }
