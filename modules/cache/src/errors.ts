@@ -101,6 +101,23 @@ export const ERRORS = {
     meaning: 'No receipt is kept of the purge that was asked for.',
     action: 'List the receipts: the last 200 are kept.',
   },
+  CACHE_PREFETCH_INVALID: {
+    meaning:
+      'A prefetch has no usable list, a host that is not served, or a wrong window, rate or number; nothing was begun.',
+    action: 'Correct the fields named; contracts.md 8 has the form. Hosts must be on the allow list.',
+  },
+  CACHE_PREFETCH_BUSY: {
+    meaning: 'There are too many prefetch jobs or URLs that are not done.',
+    action: 'Wait for some to end or cancel them.',
+  },
+  CACHE_PREFETCH_UNRECORDED: {
+    meaning: 'Prefetch jobs cannot be read from or written to a drive.',
+    action: 'Repair the drives (CACHE_DRIVE_FAILED); jobs on a drive that is gone are gone with it.',
+  },
+  CACHE_PREFETCH_UNKNOWN: {
+    meaning: 'The prefetch job that was asked for does not exist (any more).',
+    action: 'List the jobs: the last 200 are kept.',
+  },
   CACHE_CERTIFICATE_INVALID: {
     meaning:
       'A certificate, key or signing request cannot be used: not PEM, not valid now, key and certificate do not belong together, or fields are wrong. What was in use stays.',
@@ -138,6 +155,12 @@ export const ERRORS = {
   CACHE_COMMAND_FAILED: {
     meaning: 'A command of an operator failed for a reason inside the cache.',
     action: 'Look at the log line of that time.',
+  },
+  CACHE_THREAD_FAILED: {
+    meaning:
+      'A delivery thread ended unasked. Its clients were cut and resume elsewhere; the other threads serve on and it is started again.',
+    action:
+      'Look at the error in the log lines before it; when it comes again and again, run with CACHE_THREADS=1 and report it.',
   },
   CACHE_SUMMARY_REFUSED: {
     meaning: 'Somebody on another host asked for the summary without the right to see it.',

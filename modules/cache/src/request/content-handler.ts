@@ -19,8 +19,8 @@ import { isSelected, lookupOf } from './miss-path.ts';
 import type { ObjectDelivery } from './object-delivery.ts';
 import { refuse } from './refusal.ts';
 
-/** Requests in work at a time; more get 503 at once (connected-cache R3). */
-const ACTIVE_REQUESTS_MAX = 20_000;
+/** Requests in work at a time, on all threads; more get 503 at once (connected-cache R3). */
+export const ACTIVE_REQUESTS_MAX = 20_000;
 
 /** What is there at once, without asking anybody: the engine's objects, or a delivery thread's replicas of them. */
 export interface ObjectsAtHand {
@@ -44,6 +44,8 @@ export interface ContentHandlerDeps {
   counters: TrafficCounters;
   accessLog: AccessLog;
   logger: Logger;
+  /** This thread's share of ACTIVE_REQUESTS_MAX. */
+  activeRequestsMax: number;
   /** Our own mark in Via: a request that carries it has come round in a circle. */
   loopMark: string;
   now: () => number;
@@ -83,7 +85,7 @@ export class ContentHandler {
       this.#refuse(response, 503, ['Connection', 'close']);
       return;
     }
-    if (counters.activeRequests > ACTIVE_REQUESTS_MAX) {
+    if (counters.activeRequests > this.#deps.activeRequestsMax) {
       this.#refuse(response, 503);
       return;
     }

@@ -12,7 +12,7 @@ import type { Overload, TrafficCounters, TrafficSource } from '../operate/traffi
 import type { OriginTable, OriginTableOptions } from '../origin/origins.ts';
 import type { AccessLog } from '../request/access-log.ts';
 import { Admissions } from '../request/admission.ts';
-import { ContentHandler, type SlowPath } from '../request/content-handler.ts';
+import { ACTIVE_REQUESTS_MAX, ContentHandler, type SlowPath } from '../request/content-handler.ts';
 import { MissPath } from '../request/miss-path.ts';
 import { ObjectDelivery } from '../request/object-delivery.ts';
 import type { OriginRelay } from '../request/origin-relay.ts';
@@ -87,6 +87,7 @@ export class ContentService {
       accessLog,
       logger,
       loopMark: options.loopMark,
+      activeRequestsMax: ACTIVE_REQUESTS_MAX,
       now: Date.now,
     });
   }

@@ -10,7 +10,7 @@ import { PaceKeeper } from '../listen/pace-keeper.ts';
 import { TrafficCounters } from '../operate/traffic-counters.ts';
 import { OriginTable } from '../origin/origins.ts';
 import { AccessLog } from '../request/access-log.ts';
-import { ContentHandler } from '../request/content-handler.ts';
+import { ACTIVE_REQUESTS_MAX, ContentHandler } from '../request/content-handler.ts';
 import { ObjectDelivery } from '../request/object-delivery.ts';
 import { EnginePort } from './engine-port.ts';
 import type { ThreadSettings, ThreadStart, ToEngine, ToThread } from './messages.ts';
@@ -58,6 +58,7 @@ const handler = new ContentHandler({
   accessLog,
   logger,
   loopMark: start.loopMark,
+  activeRequestsMax: Math.ceil(ACTIVE_REQUESTS_MAX / (start.slots - 1)),
   now: Date.now,
 });
 const server = makeContentServer(handler.handle);
