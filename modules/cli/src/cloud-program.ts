@@ -22,6 +22,7 @@ import { monitor } from './monitor/monitor.ts';
 import { unixSecs } from './node/logs.ts';
 import { type LogsArguments, nodeLogs } from './node-program.ts';
 import { badOption, DAY_MS, durationOption, tailOption, timeOption, wholeNumber } from './option-values.ts';
+import { addRoutingCommands } from './routing-program.ts';
 import type { Shell } from './shell.ts';
 import { jsonText } from './terminal-text.ts';
 
@@ -44,6 +45,7 @@ export function addCloudCommands(program: Command, shell: Shell): void {
   addNodeCommands(program, shell);
   addDeploymentCommands(program, shell);
   addReadCommands(program, shell);
+  addRoutingCommands(program, shell, () => connect(shell));
 }
 
 async function connect(shell: Shell): Promise<CloudClient> {
@@ -96,7 +98,9 @@ function addNodeCommands(program: Command, shell: Shell): void {
       .option('--summary-port <port>', 'port of the figures on 127.0.0.1 (default: 5001)', wholeNumber(1, PORT_MAX))
       .option('--egress <Mbps>', 'most the node may send to clients, Mbit/s (default: 1000)', wholeNumber(1))
       .option('--drive <path,GB>', 'cache drive and its size; once for each', collect(parseDrive))
-      .option('--cidr <prefix>', 'clients that are sent to this node; once for each', collect(String));
+      .option('--cidr <prefix>', 'clients that are sent to this node; once for each', collect(String))
+      .option('--prefix-source <source>', 'manual (--cidr) or bgp')
+      .option('--asn <number>', 'AS of its clients (default: that of the account)', wholeNumber(1));
 
   withFields(
     node
@@ -104,6 +108,7 @@ function addNodeCommands(program: Command, shell: Shell): void {
       .description('create a cache node')
       .requiredOption('--ip <address>', 'IPv4 address at which clients reach it'),
   )
+    .option('--customer <id>', 'account of the node (default: the first)')
     .option('--json', 'print the node as JSON')
     .action(async (name: string, o: NodeOptions & JsonOption) => createNode(io, await connect(shell), name, o));
   withFields(
@@ -114,6 +119,8 @@ function addNodeCommands(program: Command, shell: Shell): void {
   )
     .option('--enabled', 'send clients to it')
     .option('--no-enabled', 'send no clients to it')
+    .option('--drain', 'send no new clients to it, and let it refuse the old ones')
+    .option('--no-drain', 'end the draining')
     .action(async (name: string, o: NodeOptions) => setNode(io, await connect(shell), name, o));
   node
     .command('list')

@@ -29,6 +29,12 @@ describe('help', () => {
     'logs',
     'messages',
     'timeline',
+    'route',
+    'prefixes',
+    'review',
+    'account set',
+    'steer dhcp',
+    'steer dns',
   ])('%s --help', async (command) => {
     const { exitCode, stdout } = await runCli([...command.split(' '), '--help']);
     expect(exitCode).toBe(0);

@@ -25,6 +25,8 @@ export interface CloudServer {
   /** Documents of GET monitor, one after the other; the last stays. */
   monitors: NodeMonitor[];
   messages: TelemetryMessage[];
+  /** Fixed answers by `METHOD /path`: a text as it is, null as 204, anything else as JSON. */
+  documents: Map<string, unknown>;
   /** Sent by GET /ca.pem. */
   ca: string;
   close(): Promise<void>;
@@ -43,6 +45,7 @@ export async function startCloudServer(tls: TestCertificate, ca: string): Promis
     nodes: new Map(),
     monitors: [aMonitor()],
     messages: [],
+    documents: new Map(),
     ca,
     close: async () => {
       state.server.closeAllConnections();
@@ -71,6 +74,9 @@ async function handle(state: CloudServer, request: IncomingMessage, response: Se
     return refuse(response, 401, { code: 'CLOUD_TOKEN_INVALID', message: 'the token is not known' });
   if (path === '/connection-strings')
     return answer(response, 200, { iothubowner: 'HostName=h;SharedAccessKeyName=iothubowner;SharedAccessKey=k' });
+  const fixed = state.documents.get(`${request.method} ${path}`);
+  if (typeof fixed === 'string') return response.writeHead(200, { 'content-type': 'text/plain' }).end(fixed);
+  if (fixed !== undefined) return fixed === null ? response.writeHead(204).end() : answer(response, 200, fixed);
   const [, , name, part, module, what] = path.split('/').map(decodeURIComponent);
   if (name === undefined) return collection(state, request, response, body);
   const node = state.nodes.get(name);

@@ -24,9 +24,13 @@ export interface NodeFields {
   isEnabled: boolean;
   prefixSource: string;
   cidrs: string[];
+  asn?: number | null;
+  isDraining?: boolean;
+  customerId?: string;
 }
 
 export interface CacheNode extends NodeFields {
+  warnings?: { path: string; message: string }[];
   cacheNodeId: string;
   customerId: string;
   state: string;
@@ -175,6 +179,19 @@ export class CloudClient {
 
   connectionStrings(): Promise<{ [name: string]: string }> {
     return this.#call('read the connection strings', 'GET', 'connection-strings');
+  }
+
+  /** GET of a JSON document; `path` below /api/v1, its parts encoded. */
+  read<T>(what: string, path: string, query: Query = {}): Promise<T> {
+    return this.#call(what, 'GET', path, { query });
+  }
+
+  readText(what: string, path: string, query: Query = {}): Promise<string> {
+    return this.#text(what, path, query);
+  }
+
+  write<T>(what: string, method: 'POST' | 'PATCH', path: string, json: unknown): Promise<T> {
+    return this.#call(what, method, path, { json });
   }
 
   async #call<T>(

@@ -4,7 +4,7 @@ import { EdgeError } from '@wayside/kit';
 import type { ErrorCode } from '../errors.ts';
 import type { Io } from '../io.ts';
 import { alignedTable } from '../table/aligned-table.ts';
-import { jsonText } from '../terminal-text.ts';
+import { jsonText, plainLine } from '../terminal-text.ts';
 import type { CacheNode, CloudClient, NodeFields } from './cloud-client.ts';
 
 export interface NodeOptions {
@@ -15,6 +15,10 @@ export interface NodeOptions {
   drive?: { path: string; sizeGb: number }[];
   cidr?: string[];
   enabled?: boolean;
+  drain?: boolean;
+  prefixSource?: string;
+  asn?: number;
+  customer?: string;
 }
 
 /** Options of the command -> fields of the cloud; what is not given is left to the cloud. */
@@ -27,6 +31,10 @@ function nodeFields(options: NodeOptions): Partial<NodeFields> {
     ...(options.drive === undefined ? {} : { drives: options.drive }),
     ...(options.cidr === undefined ? {} : { cidrs: options.cidr }),
     ...(options.enabled === undefined ? {} : { isEnabled: options.enabled }),
+    ...(options.drain === undefined ? {} : { isDraining: options.drain }),
+    ...(options.prefixSource === undefined ? {} : { prefixSource: options.prefixSource }),
+    ...(options.asn === undefined ? {} : { asn: options.asn }),
+    ...(options.customer === undefined ? {} : { customerId: options.customer }),
   };
 }
 
@@ -49,6 +57,7 @@ export async function createNode(
   options: NodeOptions & { json?: boolean },
 ): Promise<void> {
   const node = await client.createNode({ name, ...nodeFields(options) });
+  tellWarnings(io, node);
   io.stdout.write(
     options.json ? `${jsonText(node)}\n` : `Created node ${name}; install it with: node provision ${name}\n`,
   );
@@ -60,7 +69,7 @@ export async function setNode(io: Io, client: CloudClient, name: string, options
     throw new EdgeError('CLI_OPTION_INVALID' satisfies ErrorCode, `Cannot change node ${name}: no field was given`, {
       source: 'config',
     });
-  await client.updateNode(name, fields);
+  tellWarnings(io, await client.updateNode(name, fields));
   io.stdout.write(`Changed node ${name}: ${Object.keys(fields).join(', ')}\n`);
 }
 
@@ -93,6 +102,12 @@ export async function listNodes(io: Io, client: CloudClient, options: { json?: b
 export async function showNode(io: Io, client: CloudClient, name: string, options: { json?: boolean }): Promise<void> {
   const node = await client.showNode(name);
   io.stdout.write(options.json ? `${jsonText(node)}\n` : nodeText(node));
+}
+
+/** What the cloud took otherwise than it was sent. */
+function tellWarnings(io: Io, node: CacheNode): void {
+  for (const { path, message } of node.warnings ?? [])
+    io.stderr.write(`warning: ${plainLine(`${path}: ${message}`)}\n`);
 }
 
 /** Name and value a line; pure. */
