@@ -128,7 +128,12 @@ async function filesOf(directory: string): Promise<string[]> {
   for (const entry of await readdir(join(directory, 'objects'), { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
     const path = join(entry.parentPath, entry.name);
-    found.push({ path, size: (await stat(path)).size });
+    // It may be swept at this moment.
+    const size = await stat(path).then(
+      (facts) => facts.size,
+      () => -1,
+    );
+    if (size >= 0) found.push({ path, size });
   }
   return found.sort((a, b) => b.size - a.size).map(({ path }) => path);
 }

@@ -91,7 +91,7 @@ export class Scrubber {
   #isDue(drive: Drive): boolean {
     if (!drive.isUp || this.#bytesPerSec === 0) return false;
     const { clock } = this.#deps;
-    const position = drive.scrubPosition();
+    const position = scrubPosition(drive);
     this.figures.lastPassAtMs[drive.path] = position.lastPassAtMs;
     // A clock that was set back must not stop it for good.
     const sinceMs = Math.abs(clock.nowMs() - position.lastPassAtMs);
@@ -113,29 +113,29 @@ export class Scrubber {
   /** From where the last one stood to the end of the drive, or until it goes out. */
   async #pass(drive: Drive): Promise<void> {
     const { clock, logger } = this.#deps;
-    let { id } = drive.scrubPosition();
+    let { id } = scrubPosition(drive);
     let savedAtMs = clock.monotonicMs();
     try {
       for (;;) {
-        const rows = drive.scrubRows(id);
+        const rows = drive.read((index) => index.scrubRows(id));
         if (rows === undefined) return;
         for (const row of rows) {
           await this.#scrub(drive, row);
           id = row.id;
           if (clock.monotonicMs() - savedAtMs < POSITION_SAVE_INTERVAL_MS) continue;
           savedAtMs = clock.monotonicMs();
-          drive.saveScrubPosition({ id });
+          savePosition(drive, { scrub_id: id });
         }
         if (rows.length > 0) continue;
         id = 0;
         const lastPassAtMs = clock.nowMs();
         this.figures.lastPassAtMs[drive.path] = lastPassAtMs;
-        drive.saveScrubPosition({ id, lastPassAtMs });
+        savePosition(drive, { scrub_id: id, scrub_pass_at: lastPassAtMs });
         logger.info('Cache drive was scrubbed', { path: drive.path, badChunks: this.figures.badChunks });
         return;
       }
     } finally {
-      if (id > 0) drive.saveScrubPosition({ id });
+      if (id > 0) savePosition(drive, { scrub_id: id });
     }
   }
 
@@ -225,4 +225,17 @@ export class Scrubber {
     object.dropChunk(chunk);
     if (isHot) this.#deps.onLost(object, chunk);
   }
+}
+
+/** Id the scrubber of a drive has come to, 0 between two passes; end of the last pass, ms since 1970. */
+export function scrubPosition(drive: Drive): { id: number; lastPassAtMs: number } {
+  const position = drive.read((index) => ({
+    id: index.state('scrub_id'),
+    lastPassAtMs: index.state('scrub_pass_at'),
+  }));
+  return position ?? { id: 0, lastPassAtMs: 0 };
+}
+
+function savePosition(drive: Drive, position: { scrub_id: number; scrub_pass_at?: number }): void {
+  drive.read((index) => index.setState(position));
 }
