@@ -400,6 +400,21 @@ describe('fields and interim responses (RFC 9110 7.6, 15.2)', () => {
     for (const name of ['x-mine', 'te', 'x-forwarded-for']) expect(seen?.headers).not.toHaveProperty(name);
   });
 
+  test('a response without Date gets the time it came, and keeps it (6.6.1)', async () => {
+    origin.on('/undated', (_asked, response) => {
+      response.sendDate = false;
+      response.writeHead(200, { ...FRESH, 'Content-Length': 1 });
+      response.end('x');
+    });
+    const fromMs = Math.floor(Date.now() / 1000) * 1000;
+    const first = await get('/undated');
+    const atMs = Date.parse(first.headers.date ?? '');
+    expect(atMs >= fromMs && atMs <= Date.now()).toBe(true);
+    // A second later the clock says otherwise.
+    await eventually(() => Date.now() >= atMs + 1000, WAIT_MS);
+    expect((await get('/undated')).headers.date).toBe(first.headers.date);
+  });
+
   test('102 and 103 reach the one who waits and nobody after', async () => {
     origin.on('/interim', (_asked, response) => {
       response.writeProcessing();

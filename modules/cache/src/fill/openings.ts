@@ -220,7 +220,7 @@ export class Openings {
     const { head, requestAtMs, responseAtMs } = response;
     const status = head.status === 206 ? 200 : head.status;
     const meta: ObjectMeta = {
-      headers: keptHeaders(head.headers, origin.semantics, head.status),
+      headers: dated(keptHeaders(head.headers, origin.semantics, head.status), responseAtMs),
       requestAtMs,
       responseAtMs,
       host: origin.canonical,
@@ -307,6 +307,12 @@ export class Openings {
     response.abort();
     return { kind: 'bypass' };
   }
+}
+
+/** RFC 9110 6.6.1: a response without Date gets the time it was received, before it is stored. */
+function dated(headers: Record<string, string>, responseAtMs: number): Record<string, string> {
+  headers.date ??= new Date(responseAtMs).toUTCString();
+  return headers;
 }
 
 function invalid(request: OpeningRequest, why: string): EdgeError {
