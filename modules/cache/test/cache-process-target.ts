@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import type { LookupFunction } from 'node:net';
-import { silentLogger } from '@wayside/kit';
+import { createLogger, silentLogger } from '@wayside/kit';
 import { startCacheNode } from '../src/cache-node.ts';
 import { readConfig } from '../src/config.ts';
 
@@ -15,7 +15,8 @@ const lookup = ((name: string, _: unknown, callback: (error: Error) => void) => 
 
 const node = await startCacheNode({
   config: readConfig(process.env),
-  logger: silentLogger,
+  // TEST_LOG=debug shows what it says about itself, on standard error.
+  logger: process.env.TEST_LOG === undefined ? silentLogger : createLogger({ module: 'MCC', level: 'debug' }),
   version: 'test',
   ...(process.env.TEST_NO_DNS === undefined ? {} : { lookup }),
 });

@@ -5,6 +5,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { fetchRaw } from './test-cache.ts';
 
+const OUTPUT_KEPT = 20_000;
+
 export interface ProcessState {
   rssBytes: number;
   heapBytes: number;
@@ -16,8 +18,8 @@ export interface ProcessState {
 
 export class CacheProcess {
   readonly child: ChildProcess;
-  /** What it wrote to standard error: a crash says why. */
-  errors = '';
+  /** The end of what it wrote: a crash says why, and with TEST_LOG set it says what it does. */
+  output = '';
   content = 0;
   operations = 0;
 
@@ -28,23 +30,26 @@ export class CacheProcess {
       {
         env: {
           PATH: process.env.PATH,
+          TEST_LOG: process.env.TEST_LOG,
           CACHE_LISTEN: '127.0.0.1:0',
           CACHE_OPERATIONS_LISTEN: '127.0.0.1:0',
           ...env,
         },
-        stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+        stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       },
     );
-    this.child.stderr?.on('data', (piece: Buffer) => {
-      this.errors = (this.errors + piece.toString()).slice(-10_000);
-    });
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      stream?.on('data', (piece: Buffer) => {
+        this.output = (this.output + piece.toString()).slice(-OUTPUT_KEPT);
+      });
+    }
   }
 
   static async start(env: Record<string, string>): Promise<CacheProcess> {
     const started = new CacheProcess(env);
     const message = once(started.child, 'message') as Promise<[{ content: number; operations: number }]>;
     const exit = once(started.child, 'exit').then(([code]) => {
-      throw new Error(`The cache ended with ${code} at its start: ${started.errors}`);
+      throw new Error(`The cache ended with ${code} at its start: ${started.output}`);
     });
     const [ports] = await Promise.race([message, exit]);
     exit.catch(() => {});

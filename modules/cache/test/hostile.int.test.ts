@@ -111,7 +111,7 @@ async function sendAll(requests: readonly HostileRequest[]): Promise<Map<Hostile
 
 /** Nothing was harmed: alive, nobody unlisted reached, nothing at the origin that was not meant. */
 async function expectUnharmed(): Promise<void> {
-  expect([cache.isRunning, cache.errors]).toEqual([true, '']);
+  expect([cache.isRunning, cache.output]).toEqual([true, '']);
   const answer = await fetchRaw(cache.content, `/sound?cacheHostOrigin=${HOST}`, 'GET', {});
   expect([answer.status, answer.body.length]).toEqual([200, 2000]);
   expect(canary.connections).toHaveLength(0);

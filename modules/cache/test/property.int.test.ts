@@ -1,0 +1,28 @@
+// Whatever is done to it at once (requests, changes and trouble at the origin, evictions, purges, kill -9, stops, rotten bits), a client only ever gets
+// bytes of one version that may be served. SEED=n repeats a plan, PROPERTY_SECONDS=n makes it longer.
+
+import { expect, test } from '@jest/globals';
+import { metricOfDrive, PropertyRun } from './property-run.ts';
+
+const SECONDS = Number(process.env.PROPERTY_SECONDS ?? 10);
+const SEED = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
+
+test(
+  `every byte is of one version that may be served (SEED=${SEED} PROPERTY_SECONDS=${SECONDS})`,
+  async () => {
+    const run = new PropertyRun(SEED);
+    await run.start();
+    try {
+      await run.work(SECONDS * 1000);
+      // A run that did next to nothing shows nothing.
+      expect(run.done.requests).toBeGreaterThan(30);
+      expect(run.done.whole).toBeGreaterThan(run.done.requests / 3);
+      const { used, size } = await metricOfDrive(run.cache);
+      expect(used).toBeLessThanOrEqual(size);
+      if (process.env.PROPERTY_SECONDS !== undefined) process.stdout.write(`${JSON.stringify(run.done)}\n`);
+    } finally {
+      await run.stop();
+    }
+  },
+  SECONDS * 1000 + 180_000,
+);
