@@ -103,7 +103,10 @@ export async function startCacheNode({
   const scrubber = new Scrubber({
     drives: store.drives,
     find: (key) => store.find(key),
-    trafficBytes: () => counters.hitBytes + counters.missBytes + gate.ingressBytes,
+    trafficBytes: () => {
+      const { hitBytes, missBytes } = service.traffic.snapshot();
+      return hitBytes + missBytes + gate.ingressBytes;
+    },
     onLost: (object, chunk) => fills.repair(object, chunk),
     figures: store.scrubFigures,
     clock: systemClock,
@@ -121,7 +124,7 @@ export async function startCacheNode({
   });
   const relay = new OriginRelay({ gate, store, openings, variants, counters, logger });
   const { threads, listen: contentListen } = config;
-  const service = new ContentService(
+  const service: ContentService = new ContentService(
     {
       ...{ origins, store, variants, openings, fills, relay, counters, budget, accessLog, logger },
       ...{ connections, pace, memory },
@@ -135,6 +138,8 @@ export async function startCacheNode({
     accessLog: () => accessLines.figures,
     handle: service.handler.handle,
     apply: (settings) => service.apply(threadSettings(config, settings)),
+    setScrubRate: (bytesPerSec) => scrubber.setRate(bytesPerSec),
+    ...{ origins, openings },
     isDraining: () => service.handler.isDraining,
     threads: () => threads,
   });

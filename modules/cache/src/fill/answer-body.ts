@@ -5,14 +5,15 @@ import type { OpenResponse } from '../origin/origin-gate.ts';
 /** Longer bodies are cut to nothing: the status says enough. */
 const ANSWER_BODY_BYTES_MAX = 64 * 1024;
 
-export function collectBody(response: OpenResponse): Promise<Buffer> {
+/** @param bytesMax a longer body resolves as an empty one */
+export function collectBody(response: OpenResponse, bytesMax: number = ANSWER_BODY_BYTES_MAX): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const pieces: Buffer[] = [];
     let bytes = 0;
     response.attach({
       onData(piece) {
         bytes += piece.length;
-        if (bytes <= ANSWER_BODY_BYTES_MAX) pieces.push(piece);
+        if (bytes <= bytesMax) pieces.push(piece);
         else {
           response.abort();
           resolve(Buffer.alloc(0));

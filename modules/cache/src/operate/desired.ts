@@ -4,12 +4,14 @@ import type { ConfigProblem } from '@wayside/kit';
 import type { Semantics } from '../freshness/storable.ts';
 import { isHostPattern } from '../origin/host-pattern.ts';
 import { ORIGIN_TRANSFERS_MAX, type OriginSettings } from '../origin/origins.ts';
+import { type DesiredOperations, NO_OPERATIONS, OPERATION_KEYS, parseOperations } from './desired-operations.ts';
 
 export interface DesiredSettings {
   origins: OriginSettings[];
   /** Mbit/s; null = the cap of the environment. */
   maxEgressMbps: number | null;
   drain: boolean;
+  operations: DesiredOperations;
 }
 
 /** Origins a twin may hold; its 32 KB end before that. */
@@ -17,13 +19,20 @@ const ORIGINS_MAX = 500;
 
 export function parseDesired(desired: unknown): { settings: DesiredSettings; problems: ConfigProblem[] } {
   const problems: ConfigProblem[] = [];
-  const settings: DesiredSettings = { origins: [], maxEgressMbps: null, drain: false };
+  const settings: DesiredSettings = {
+    ...{ origins: [], maxEgressMbps: null, drain: false },
+    operations: NO_OPERATIONS,
+  };
   const document = isPlain(desired) ? desired : {};
   const { origins = {}, maxEgressMbps = null, drain = false, ...rest } = document;
   for (const name of Object.keys(rest)) {
-    if (!name.startsWith('$'))
-      problems.push({ path: name, message: 'is unknown, wanted origins, maxEgressMbps or drain' });
+    if (!name.startsWith('$') && !(OPERATION_KEYS as readonly string[]).includes(name))
+      problems.push({
+        path: name,
+        message: `is unknown, wanted origins, maxEgressMbps, drain, ${OPERATION_KEYS.join(', ')}`,
+      });
   }
+  settings.operations = parseOperations(document, problems);
   if (typeof drain === 'boolean') settings.drain = drain;
   else problems.push(wrong('drain', drain, 'true or false'));
   if (maxEgressMbps === null || (typeof maxEgressMbps === 'number' && maxEgressMbps > 0))

@@ -3,15 +3,19 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { closeServer, type Logger, listen } from '@wayside/kit';
+import { closeServer, type Logger, listen, systemClock } from '@wayside/kit';
+import type { Request } from 'express';
 import type { CacheConfig } from '../config.ts';
 import type { EgressBudget } from '../deliver/egress-budget.ts';
 import type { Fills } from '../fill/fills.ts';
+import type { Openings } from '../fill/openings.ts';
 import type { ConnectionBudget } from '../listen/connection-budget.ts';
 import type { ContentListener } from '../listen/content-server.ts';
 import type { OriginGate } from '../origin/origin-gate.ts';
+import type { Origin } from '../origin/origins.ts';
 import type { ChunkLoader } from '../store/chunk-loader.ts';
 import type { ObjectStore } from '../store/object-store.ts';
+import { SCRUB_BYTES_PER_SEC } from '../store/scrubber.ts';
 import { certificateCommands } from '../tls/certificate-commands.ts';
 import { CertificateStore } from '../tls/certificate-store.ts';
 import { HttpsListener } from '../tls/https-listener.ts';
@@ -22,6 +26,8 @@ import type { MemoryBudget } from './memory-budget.ts';
 import { makeMetrics } from './metrics.ts';
 import { tokenReader } from './operations-access.ts';
 import { type CommandRoute, makeOperationsApp } from './operations-app.ts';
+import { prefetchCommands } from './prefetch/prefetch-commands.ts';
+import { Prefetcher } from './prefetch/prefetcher.ts';
 import { purgeCommands } from './purge/purge-commands.ts';
 import type { Purger } from './purge/purger.ts';
 import { Reporter } from './reporter.ts';
@@ -48,6 +54,9 @@ export interface OperationsParts {
   handle: ContentListener;
   /** Puts desired settings in force everywhere else. */
   apply: (settings: DesiredSettings) => Promise<void>;
+  setScrubRate: (bytesPerSec: number) => void;
+  origins: { resolve(host: string): Origin | undefined };
+  openings: Openings;
   isDraining: () => boolean;
   threads: () => number;
 }
@@ -61,6 +70,7 @@ export class Operations {
   readonly commands: Readonly<Record<string, Command>>;
   readonly #parts: OperationsParts;
   readonly #certificates: CertificateStore;
+  readonly #prefetcher: Prefetcher;
   readonly #startedAtMs = Date.now();
   readonly #server = createServer();
 
@@ -68,7 +78,11 @@ export class Operations {
     this.#parts = parts;
     const { config, store, gate, traffic, logger, purger } = parts;
     this.reporter = new Reporter({ counters: traffic, gate, drives: store.drives, logger, now: Date.now });
-    this.settings = new SettingsKeeper(store.drives, parts.apply, logger);
+    this.settings = new SettingsKeeper(store.drives, (settings) => this.#apply(settings), logger);
+    this.#prefetcher = new Prefetcher({
+      ...{ store, gate, fills: parts.fills, openings: parts.openings, clock: systemClock, logger, nowMs: Date.now },
+      resolve: (host) => parts.origins.resolve(host),
+    });
     const { tlsCertificateFile: certificateFile, tlsKeyFile: keyFile } = config;
     const directory = config.tlsDirectory ?? join(config.drives[0]?.path ?? '/', 'tls');
     this.#certificates = new CertificateStore({ certificateFile, keyFile, directory }, Date.now);
@@ -82,6 +96,7 @@ export class Operations {
           });
     this.commands = {
       ...purgeCommands(purger),
+      ...prefetchCommands(this.#prefetcher),
       ...certificateCommands(this.#certificates, this.https),
       details: () => ({ status: 200, payload: this.details() }),
       summary: () => ({ status: 200, payload: this.reporter.summary }),
@@ -102,6 +117,7 @@ export class Operations {
 
   /** The last good settings, totals and unfinished purges; before the first client. The store has started. */
   async restore(): Promise<void> {
+    this.#prefetcher.open();
     await this.settings.restore();
     await this.reporter.start();
     await this.#parts.purger.start();
@@ -128,8 +144,16 @@ export class Operations {
     });
     this.#server.on('request', app);
     this.#parts.memory.start();
+    this.#prefetcher.start();
     await this.https?.start();
     return listen(this.#server, config.operationsListen as { host: string; port: number });
+  }
+
+  async #apply(settings: DesiredSettings): Promise<void> {
+    await this.#parts.apply(settings);
+    const { operations } = settings;
+    this.#parts.setScrubRate(operations.scrubBytesPerSec ?? SCRUB_BYTES_PER_SEC);
+    this.#prefetcher.setDesired(operations.prefetch);
   }
 
   #metrics() {
@@ -138,7 +162,7 @@ export class Operations {
       ...{ traffic, gate, fills, loader, store, budget, accessLog, isDraining },
       memoryLevel: () => memory.level,
       purges: () => ({ waiting: purger.waiting, objects: purger.purgedObjects }),
-      prefetch: () => ({ jobs: 0, waitingUrls: 0, bytes: 0 }),
+      prefetch: () => this.#prefetcher.totals(),
       certificateSecs: () => {
         const end = this.https?.facts?.notAfterUtc;
         return end === undefined ? null : (Date.parse(end) - Date.now()) / 1000;
@@ -152,6 +176,10 @@ export class Operations {
       { method: 'post', path: '/purge', command: command('purge') },
       { method: 'get', path: '/purges', command: command('purges') },
       { method: 'get', path: '/purges/:id', command: command('purges') },
+      { method: 'post', path: '/prefetch', command: command('prefetch'), payload: prefetchPayload },
+      { method: 'get', path: '/prefetch', command: command('prefetchJobs') },
+      { method: 'get', path: '/prefetch/:id', command: command('prefetchJobs') },
+      { method: 'delete', path: '/prefetch/:id', command: command('cancelPrefetch') },
       { method: 'get', path: '/certificate', command: command('certificate') },
       { method: 'post', path: '/certificate/request', command: command('requestCertificate') },
       { method: 'put', path: '/certificate', command: command('importCertificate') },
@@ -166,7 +194,15 @@ export class Operations {
 
   async stop(): Promise<void> {
     this.#parts.memory.stop();
+    await this.#prefetcher.stop();
     await this.#parts.purger.stop();
     await this.reporter.stop();
   }
+}
+
+/** A manifest as the body is put beside what the query says of window, rate and name. */
+function prefetchPayload({ body, query }: Request): unknown {
+  if (typeof body === 'string') return { ...query, manifest: body };
+  if (Array.isArray(body)) return { ...query, urls: body };
+  return { ...query, ...(body as object | undefined) };
 }

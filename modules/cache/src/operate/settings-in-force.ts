@@ -3,22 +3,32 @@
 import type { CacheConfig } from '../config.ts';
 import type { ThreadSettings } from '../threads/messages.ts';
 import type { DesiredSettings } from './desired.ts';
+import { NO_OPERATIONS } from './desired-operations.ts';
 
 /** Before any desired document came. */
-export const NO_DESIRED: DesiredSettings = { origins: [], maxEgressMbps: null, drain: false };
+export const NO_DESIRED: DesiredSettings = {
+  ...{ origins: [], maxEgressMbps: null, drain: false },
+  operations: NO_OPERATIONS,
+};
 
 export function threadSettings(config: CacheConfig, desired: DesiredSettings): ThreadSettings {
-  const { accessLogShare: share, accessLogSlowMs: slowMs, isAccessLogOn: isOn, threads } = config;
+  const { operations } = desired;
+  const { accessLog } = operations;
   return {
     origins: desired.origins,
     maxEgressMbps: desired.maxEgressMbps ?? config.maxEgressMbps,
     isDraining: desired.drain,
-    accessLog: { isOn, share, slowMs },
-    connections: {
-      connectionsMax: Math.ceil(config.connectionsMax / threads),
-      // The kernel spreads one client's connections over the threads, but not evenly.
-      perClientMax: Math.ceil(config.connectionsPerClientMax / threads),
+    isReadOnly: operations.readOnly,
+    accessLog: {
+      isOn: accessLog.isOn ?? config.isAccessLogOn,
+      share: accessLog.share ?? config.accessLogShare,
+      slowMs: accessLog.slowMs ?? config.accessLogSlowMs,
     },
-    clientBytesPerSecMin: config.clientBytesPerSecMin,
+    connections: {
+      connectionsMax: Math.ceil((operations.connectionsMax ?? config.connectionsMax) / config.threads),
+      // The kernel spreads one client's connections over the threads, but not evenly.
+      perClientMax: Math.ceil((operations.connectionsPerClientMax ?? config.connectionsPerClientMax) / config.threads),
+    },
+    clientBytesPerSecMin: operations.clientBytesPerSecMin ?? config.clientBytesPerSecMin,
   };
 }

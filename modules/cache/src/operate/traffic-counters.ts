@@ -49,8 +49,8 @@ export interface TrafficSnapshot {
   connections: ConnectionFigures;
 }
 
-/** Which limit refused a request: requests in work, streams under the egress cap, memory. */
-export type Overload = 'requests' | 'egress' | 'memory';
+/** What refused a request with 503: requests in work, streams under the egress cap, memory, the switch `readOnly`. */
+export type Overload = 'requests' | 'egress' | 'memory' | 'readOnly';
 
 /** What reports and metrics are made from: one thread's counters or the sum of several. */
 export interface TrafficSource {
@@ -65,7 +65,7 @@ export class TrafficCounters implements TrafficSource {
   missBytes = 0;
   activeRequests = 0;
   readonly results: Record<CacheResult, number> = { HIT: 0, MISS: 0, PARTIAL: 0, STALE: 0, BYPASS: 0 };
-  readonly overloads: Record<Overload, number> = { requests: 0, egress: 0, memory: 0 };
+  readonly overloads: Record<Overload, number> = { requests: 0, egress: 0, memory: 0, readOnly: 0 };
   readonly byOrigin = new Map<string, OriginTraffic>();
   readonly hitTtfb = new Histogram(TTFB_BOUNDS_MS);
   readonly missTtfb = new Histogram(TTFB_BOUNDS_MS);

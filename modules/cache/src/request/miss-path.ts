@@ -6,7 +6,7 @@ import type { Openings } from '../fill/openings.ts';
 import { type ClientControl, parseClientControl, satisfies } from '../freshness/client-control.ts';
 import { explicitLifetimeSecs, mayServeOnError, mayServeWhileRevalidating } from '../freshness/freshness.ts';
 import { responseControl } from '../freshness/response-control.ts';
-import type { TrafficCounters } from '../operate/traffic-counters.ts';
+import type { Overload, TrafficCounters } from '../operate/traffic-counters.ts';
 import type { OpenResponse } from '../origin/origin-gate.ts';
 import type { CacheObject } from '../store/cache-object.ts';
 import { keptHeaders } from '../store/object-meta.ts';
@@ -36,8 +36,8 @@ export interface MissPathDeps {
   relay: OriginRelay;
   delivery: ObjectDelivery;
   counters: TrafficCounters;
-  /** Absent: an origin may be asked whatever the memory is. */
-  memory?: { readonly takesMisses: boolean } | undefined;
+  /** Why no origin may be asked at the moment, null when it may. Absent: it always may. */
+  misses?: { refusedBy(): Overload | null } | undefined;
   now: () => number;
 }
 
@@ -61,8 +61,9 @@ export class MissPath {
     const stored = await this.#find(client);
     if (stored !== undefined && this.#answerFromStore(client, stored, control)) return;
     if (control?.isOnlyIfCached) return refuse(client.response, 504, passedMarks('MISS'));
-    if (this.#deps.memory?.takesMisses === false) {
-      this.#deps.counters.overloads.memory += 1;
+    const refusedBy = this.#deps.misses?.refusedBy() ?? null;
+    if (refusedBy !== null) {
+      this.#deps.counters.overloads[refusedBy] += 1;
       return refuse(client.response, 503);
     }
     const isHttp = origin.semantics === 'http';
