@@ -58,6 +58,11 @@ export class ObjectFill implements ObjectWork {
     return this.#transfers.size > 0;
   }
 
+  /** Where its readers are: what lies ahead of them is kept. */
+  get positions(): Iterable<number> {
+    return Array.from(this.#readers, (reader) => reader.position);
+  }
+
   get readerCount(): number {
     return this.#readers.size;
   }

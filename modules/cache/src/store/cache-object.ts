@@ -16,6 +16,8 @@ const openFd = promisify(open) as (path: string, flags: string) => Promise<numbe
 /** Work on an object's missing chunks; kept here so that all requests of one object share it. */
 export interface ObjectWork {
   readonly isActive: boolean;
+  /** Offsets that readers have reached. */
+  readonly positions?: Iterable<number>;
   /** Ends all transfers; their readers get an error. */
   cancel(reason: Error): void;
 }
@@ -192,6 +194,11 @@ export class CacheObject extends ObjectView {
 
   setReserved(chunk: number): void {
     this.#reserved[chunk] = 1;
+  }
+
+  /** The chunk's blocks were given back. */
+  unsetReserved(chunk: number): void {
+    this.#reserved[chunk] = 0;
   }
 
   override release(): void {

@@ -2,6 +2,7 @@
 
 import { EdgeError, type Logger } from '@wayside/kit';
 import { CacheObject } from './cache-object.ts';
+import { windowBytes } from './chunk-window.ts';
 import { Drive } from './drive.ts';
 import type { ObjectRow } from './drive-index.ts';
 import { HotBodies } from './hot-bodies.ts';
@@ -11,8 +12,6 @@ import { noScrubFigures } from './scrub-figures.ts';
 
 /** Objects whose state is kept in memory; the rest is looked up in the index. */
 const LIVE_OBJECTS_MAX = 50_000;
-/** An object larger than this share of a drive's cap passes through unstored: it would push out everything else. */
-const OBJECT_SHARE_OF_DRIVE_MAX = 0.5;
 /** Drives in service are looked at this often; one that is out, at growing pauses (drive-health). */
 const DRIVE_PROBE_INTERVAL_MS = 2000;
 
@@ -107,7 +106,7 @@ export class ObjectStore {
    * @returns undefined when it fits no drive that takes more: its bytes pass through unstored
    */
   async create(key: string, sizeBytes: number, meta: ObjectMeta): Promise<CacheObject | undefined> {
-    for (const drive of this.#drivesFor(sizeBytes)) {
+    for (const drive of this.#drivesFor(sizeBytes, meta)) {
       const object = await this.#createOn(drive, key, sizeBytes, meta);
       if (object !== undefined) return object;
     }
@@ -216,11 +215,13 @@ export class ObjectStore {
     object.visit();
   }
 
-  /** The drives where an object fits, the least full by share first. */
-  #drivesFor(sizeBytes: number): Drive[] {
+  /** The drives where an object fits: whole ones before windows, then the least full by share. What comes in one piece is kept whole or not. */
+  #drivesFor(sizeBytes: number, { ranged }: ObjectMeta): Drive[] {
+    const isWhole = ({ capBytes }: Drive) => windowBytes(sizeBytes, capBytes) === Number.POSITIVE_INFINITY;
+    const takes = (drive: Drive) => isWhole(drive) || (ranged && windowBytes(sizeBytes, drive.capBytes) !== undefined);
     return this.drives
-      .filter((drive) => drive.takesMore && sizeBytes <= drive.capBytes * OBJECT_SHARE_OF_DRIVE_MAX)
-      .sort((a, b) => a.usedBytes / a.capBytes - b.usedBytes / b.capBytes);
+      .filter((drive) => drive.takesMore && takes(drive))
+      .sort((a, b) => Number(isWhole(b)) - Number(isWhole(a)) || a.usedBytes / a.capBytes - b.usedBytes / b.capBytes);
   }
 
   #keep(object: CacheObject): void {

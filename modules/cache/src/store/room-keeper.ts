@@ -1,6 +1,7 @@
 // Makes room on one drive before bytes are written, and takes back what was promised and not used. The cap holds at every moment.
 
 import type { CacheObject } from './cache-object.ts';
+import { ChunkWindow, windowBytes } from './chunk-window.ts';
 import type { DriveSpace } from './drive-space.ts';
 import { native } from './native.ts';
 import type { EvictionQueue, Sieve } from './sieve.ts';
@@ -29,6 +30,7 @@ export interface RoomKeeperDeps {
 
 export class RoomKeeper {
   readonly #deps: RoomKeeperDeps;
+  readonly #windows = new WeakMap<CacheObject, ChunkWindow>();
   #turn: Promise<unknown> = Promise.resolve();
   #isFull = false;
 
@@ -45,10 +47,24 @@ export class RoomKeeper {
    * Makes room for chunks [from, to) of an object before they are written. Evicts others; false when that is not enough.
    * Reservations run one after another, so that the cap holds at every moment.
    */
-  reserve(object: CacheObject, from: number, to: number): Promise<boolean> {
+  async reserve(object: CacheObject, from: number, to: number): Promise<boolean> {
+    // Before the queue: it waits for nobody but its own readers, and others need not wait for them.
+    if (!((await this.#windowOf(object)?.admit(from, to)) ?? true)) return false;
     const run = this.#turn.then(() => this.#reserveNow(object, from, to));
     this.#turn = run.catch(() => {});
     return run;
+  }
+
+  #windowOf(object: CacheObject): ChunkWindow | undefined {
+    const { space } = this.#deps;
+    const maxBytes = windowBytes(object.sizeBytes, space.capBytes);
+    if (maxBytes === undefined || maxBytes === Number.POSITIVE_INFINITY) return undefined;
+    let window = this.#windows.get(object);
+    if (window === undefined) {
+      window = new ChunkWindow(object, maxBytes, space);
+      this.#windows.set(object, window);
+    }
+    return window;
   }
 
   /** Looks whether there is room again. */
