@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createLogger } from '@wayside/kit';
 import type { BgpRoutes, BgpState } from '@wayside/protocol';
 import { type BgpNode, startBgpNode } from '../src/bgp-node.ts';
+import type { CollectorTiming } from '../src/collect/collector.ts';
 import { ControlSocket } from '../src/engine/control-socket.ts';
 import { RoutesReceiver } from './routes-receiver.ts';
 
@@ -22,6 +23,8 @@ const FRR = '/usr/lib/frr/bgpd';
 export const WAIT_MS = 90_000;
 const LOOK_EVERY_MS = 50;
 const END_MS_MAX = 5000;
+/** A day's work in seconds. */
+const TIMING: CollectorTiming = { pollMs: 100, settleMs: 400, settleMaxMs: 20_000, rereadMs: 500 };
 
 /** Why these tests cannot run here; undefined = they can. */
 export function whyNot(): string | undefined {
@@ -114,7 +117,8 @@ export class Lab {
     return router;
   }
 
-  async node(storageDir = join(this.folder, 'storage')): Promise<NodeUnderTest> {
+  /** Every one has the storage folder of the one before. */
+  async node(timing: CollectorTiming = TIMING): Promise<NodeUnderTest> {
     this.#runs += 1;
     const under = new NodeUnderTest();
     const lines: string[] = [];
@@ -125,11 +129,11 @@ export class Lab {
       },
     });
     const node = await startBgpNode({
-      storageDir,
+      storageDir: join(this.folder, 'storage'),
       runDir: join(this.folder, `run${this.#runs}`),
       port: 179,
       birdCommand: ['ip', 'netns', 'exec', this.#nodeSpace, BIRD],
-      timing: { pollMs: 100, settleMs: 400, settleMaxMs: 20_000, rereadMs: 500 },
+      timing,
       logger: createLogger({ module: 'bgp', stream }),
       sendRoutes: (message) => under.takeRoutes(message),
       sendState: (message) => under.takeState(message),
