@@ -137,7 +137,14 @@ async function createServices(config: CloudConfig, parts: ServiceParts): Promise
   });
   await nodes.repair();
   const opened: OpenRouting = await openRouting({ db, clock, logger, accounts }, await nodes.list());
-  const metrics = createMetrics({ db, platform, watch: () => watch, probes: () => probes, version: CLOUD_VERSION });
+  const metrics = createMetrics({
+    db,
+    platform,
+    watch: () => watch,
+    probes: () => probes,
+    routing: () => opened.routing,
+    version: CLOUD_VERSION,
+  });
   const watch: NodeWatch = new NodeWatch({
     ...{ db, platform, clock, logger, timeline },
     heartbeatWindowMs: config.heartbeatWindowSecs * 1000,

@@ -4,6 +4,7 @@ import type { NodeState } from '@wayside/protocol';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { NodeDb } from '../nodes/tables.ts';
 import type { Platform } from '../platform.ts';
+import type { Routing } from '../routing/routing.ts';
 import type { NodeWatch } from './node-watch.ts';
 import type { ProbeLoop } from './probe-loop.ts';
 import type { ProbeResult } from './probe-verdict.ts';
@@ -19,7 +20,7 @@ const STATES: readonly NodeState[] = [
 const PROBE_SECONDS = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 const REQUEST_SECONDS = [0.002, 0.005, 0.02, 0.05, 0.1, 0.5, 1, 5, 30];
 /** Application properties are free: any further messageType is counted as one. */
-const MESSAGE_TYPES = ['', 'health', 'cacheReport'];
+const MESSAGE_TYPES = ['', 'health', 'cacheReport', 'bgpRoutes', 'bgpState'];
 
 export interface CloudMetrics {
   registry: Registry;
@@ -32,6 +33,7 @@ export function createMetrics(parts: {
   platform: Pick<Platform, 'on'>;
   watch: () => NodeWatch;
   probes: () => ProbeLoop;
+  routing: () => Routing;
   version: string;
 }): CloudMetrics {
   const registry = new Registry();
@@ -52,6 +54,7 @@ export function createMetrics(parts: {
     },
   });
   registerNodeGauges(parts, registers);
+  registerRoutingGauges(parts.routing, registers);
   const messages = new Counter({
     name: 'wayside_cloud_messages_total',
     help: 'Messages stored, by messageType',
@@ -111,6 +114,35 @@ function registerNodeGauges(parts: { db: NodeDb; probes: () => ProbeLoop }, regi
         const { verdict } = parts.probes().stateOf(name);
         if (verdict !== 'unknown') this.set({ node: name }, verdict === 'up' ? 1 : 0);
       }
+    },
+  });
+}
+
+function registerRoutingGauges(routing: () => Routing, registers: Registry[]): void {
+  new Gauge({
+    name: 'wayside_cloud_routing_prefixes',
+    help: 'Prefixes of the routing table',
+    registers,
+    collect() {
+      this.set(routing().prefixes);
+    },
+  });
+  new Gauge({
+    name: 'wayside_cloud_routing_table_bytes',
+    help: 'Memory of the routing table',
+    registers,
+    collect() {
+      this.set(routing().bytes);
+    },
+  });
+  new Gauge({
+    name: 'wayside_cloud_node_takes_clients',
+    help: '1 when clients are routed to a node, 0 when not',
+    labelNames: ['node'],
+    registers,
+    collect() {
+      this.reset();
+      for (const node of routing().nodes()) this.set({ node: node.name }, node.fault === undefined ? 1 : 0);
     },
   });
 }
