@@ -101,6 +101,25 @@ describe('room', () => {
     expect(drive.usedBytes).toBe(before - MIB);
   });
 
+  test('what a broken transfer was promised is given back once nobody reads it', async () => {
+    const [drive] = openStore() as [Drive];
+    const object = (await store.create('key', 4 * MIB, metaAt(0))) as CacheObject;
+    const empty = drive.usedBytes;
+    await drive.reserve(object, 0, 4);
+    writeSync(object.fd, bodyOf(MIB + 300_000), 0, MIB + 300_000, 0);
+    object.completeChunk(0, crc32(bodyOf(MIB)), 1);
+    object.retain();
+    drive.flush();
+    expect(drive.usedBytes).toBe(empty + 4 * MIB);
+    object.release();
+    drive.markDirty(object);
+    drive.flush();
+    expect(drive.usedBytes).toBe(empty + MIB);
+    expect([object.storedBytes, drive.files.objectBytes(object.id)]).toEqual([MIB, MIB]);
+    expect(await drive.reserve(object, 1, 2)).toBe(true);
+    expect(drive.usedBytes).toBe(empty + 2 * MIB);
+  });
+
   test('with all of it in use nothing is promised, and it takes more once something is free', async () => {
     const [drive] = openStore(8 * MIB) as [Drive];
     const held: CacheObject[] = [];

@@ -65,6 +65,7 @@ export class Drive implements ObjectHome {
       index: () => this.#service.index,
       sieve: () => this.#sieve,
       live: this.live,
+      beforeSave: (object) => this.#room.takeBack(object),
       onFailure: (error) => this.fail(error),
       onOutOfSpace: () => this.#onIndexFull(),
     });

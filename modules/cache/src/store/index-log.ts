@@ -22,6 +22,8 @@ export interface IndexLogDeps {
   index(): DriveIndex | null;
   sieve(): Sieve;
   live: ReadonlyMap<number, CacheObject>;
+  /** What is to be put right about an object before it is written. */
+  beforeSave(object: CacheObject): void;
   /** The index cannot be written. */
   onFailure(error: unknown): void;
   /** The index has no room to grow; content has to go. */
@@ -69,9 +71,12 @@ export class IndexLog {
   }
 
   #schedule(): void {
-    if (this.#dirty.size + this.#removed.size >= FLUSH_CHANGES_MAX) {
-      // Not at once: the caller may be in the middle of a change.
-      this.#timer ??= setTimeout(() => this.flush(), 0);
+    // While the drive is out nothing can be written; what was removed goes when it is back.
+    if (this.#deps.index() === null) return;
+    if (this.#dirty.size + this.#removed.size === FLUSH_CHANGES_MAX && this.#timer !== null) {
+      // Soon, but not at once: the caller may be in the middle of a change.
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => this.flush(), 0);
     }
     this.#timer ??= setTimeout(() => this.flush(), FLUSH_INTERVAL_MS);
   }
@@ -88,6 +93,7 @@ export class IndexLog {
       return;
     }
     const objects = [...this.#dirty];
+    for (const object of objects) this.#deps.beforeSave(object);
     const saved = objects.map((object) => ({ row: rowOf(object), pages: pagesOf(object) }));
     try {
       index.apply({ saved, removedIds: this.#removed, ...(isSieveDue ? { sieve: this.#takeSieve() } : {}) });

@@ -49,7 +49,11 @@ export class ObjectStore {
       if (drive.start()) void this.#sweep(drive);
     }
     this.#probeTimer = setInterval(() => {
-      for (const drive of this.drives) drive.probeIfDue(performance.now());
+      for (const drive of this.drives) {
+        drive.probeIfDue(performance.now());
+        // One that came back may have files from before that nobody knows.
+        void this.#sweep(drive);
+      }
     }, DRIVE_PROBE_INTERVAL_MS);
     this.#probeTimer.unref();
   }

@@ -1,6 +1,7 @@
 // Makes room on one drive before bytes are written, and takes back what was promised and not used. The cap holds at every moment.
 
 import type { CacheObject } from './cache-object.ts';
+import { chunkStart } from './chunk-map.ts';
 import { ChunkWindow, windowBytes } from './chunk-window.ts';
 import type { DriveSpace } from './drive-space.ts';
 import { native } from './native.ts';
@@ -65,6 +66,30 @@ export class RoomKeeper {
       this.#windows.set(object, window);
     }
     return window;
+  }
+
+  /**
+   * Takes back what was promised for chunks that did not come: a broken or abandoned transfer leaves parts of them. Only while nobody
+   * uses the object: a reader may be sending such a part.
+   */
+  takeBack(object: CacheObject): void {
+    const { space } = this.#deps;
+    if (object.isObsolete || object.fd < 0 || object.work?.isActive === true || this.#windowOf(object)) return;
+    const { chunks } = object;
+    for (let chunk = 0; chunk < chunks.count; chunk += 1) {
+      if (!object.isReserved(chunk) || chunks.has(chunk)) continue;
+      // First nobody finds it any more, then it is looked whether somebody did.
+      chunks.clear(chunk);
+      if (object.uses > 0) return;
+      const bytes = chunks.chunkBytes(chunk);
+      object.noteOwnWrite();
+      const isGone = native?.punchHole(object.fd, chunkStart(chunk), bytes) === true;
+      object.noteWritten();
+      if (!isGone) return;
+      object.unsetReserved(chunk);
+      object.storedBytes -= space.blocks(bytes);
+      space.give(space.blocks(bytes));
+    }
   }
 
   /** Looks whether there is room again. */
