@@ -39,6 +39,10 @@ export const ERRORS = {
     action:
       'Look at the messages before (CACHE_ORIGIN_UNREACHABLE, CACHE_ORIGIN_TIMEOUT); it is tried again by itself.',
   },
+  CACHE_REQUEST_TOO_LARGE: {
+    meaning: 'A client sent a longer body than REQUEST_BODY_BYTES_MAX with a method that is passed on; it got 413.',
+    action: 'Nothing; what has to be larger goes to the origin without the cache.',
+  },
   CACHE_DRIVE_FAILED: {
     meaning:
       'A cache drive is missing, not writable, too small or answers with I/O errors; it was taken out and the rest serves on.',
@@ -117,6 +121,10 @@ export const ERRORS = {
   CACHE_PREFETCH_UNKNOWN: {
     meaning: 'The prefetch job that was asked for does not exist (any more).',
     action: 'List the jobs: the last 200 are kept.',
+  },
+  CACHE_ANSWER_TOO_LONG: {
+    meaning: 'The answer of a direct method is longer than IoT Hub carries (128 KiB).',
+    action: 'Ask for less with limit and offset, or ask the operations port.',
   },
   CACHE_CERTIFICATE_INVALID: {
     meaning:
