@@ -25,15 +25,16 @@ await runMain(async () => {
   if (env.IOTEDGE_WORKLOADURI === undefined) return;
   // Loaded only where there is a hub: the SDK takes longer to load than the cache to start.
   const { HubLink } = await import('./operate/hub-link.ts');
-  const link: InstanceType<typeof HubLink> = new HubLink(systemClock, logger, {
-    onDesired: (desired) => {
-      void node.settings
-        .take(desired)
-        .then(({ version: applied, problems }) =>
-          link.reportSettings({ schemaVersion: '1.0', cacheVersion: version, appliedVersion: applied, problems }),
-        );
+  const link: InstanceType<typeof HubLink> = new HubLink(
+    systemClock,
+    logger,
+    {
+      onDesired: (desired) => {
+        void node.settings.take(desired).then(() => link.reportSettings(node.operate.reported()));
+      },
     },
-  });
+    node.operate.methods(),
+  );
   node.reporter.onReport = (report) => void link.send(report);
   onShutdown(() => link.close(), { logger });
   void link.run();

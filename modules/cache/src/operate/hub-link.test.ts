@@ -10,6 +10,8 @@ class StandInClient extends EventEmitter {
     properties: { desired: { drain: false } },
     get: jest.fn(),
   });
+  readonly methods = new Map<string, (request: object, response: object) => void>();
+  onMethod = (name: string, listener: (request: object, response: object) => void) => this.methods.set(name, listener);
   close = jest.fn(async () => undefined);
   open = async () => undefined;
   getTwin = async () => this.twin;
@@ -26,7 +28,15 @@ beforeEach(async () => {
     clients.push(client);
     return client as unknown as ModuleClient;
   });
-  link = new HubLink(systemClock, silentLogger, { onDesired: () => undefined });
+  link = new HubLink(
+    systemClock,
+    silentLogger,
+    { onDesired: () => undefined },
+    {
+      purge: async (payload) => ({ status: 200, payload: { asked: payload } }),
+      details: async () => ({ status: 200, payload: 'x'.repeat(200_000) }),
+    },
+  );
   await link.run();
 });
 
@@ -52,4 +62,19 @@ test('closing the link replaces nothing', async () => {
   first().emit('disconnect');
   await closing;
   expect(clients).toHaveLength(1);
+});
+
+test('direct methods: the payload goes in, status and answer come out; an answer that is too long becomes 413', async () => {
+  const ask = (name: string, payload: unknown) =>
+    new Promise((resolve) => {
+      first().methods.get(name)?.(
+        { payload },
+        { send: (status: number, answer: unknown) => resolve([status, answer]) },
+      );
+    });
+  expect(await ask('purge', { all: true })).toEqual([200, { asked: { all: true } }]);
+  expect(await ask('details', null)).toEqual([
+    413,
+    { error: expect.objectContaining({ code: 'CACHE_ANSWER_TOO_LONG' }) },
+  ]);
 });

@@ -2,8 +2,14 @@
 
 import { type Clock, describeError, type Logger, retry } from '@wayside/kit';
 import type { CacheReport } from '@wayside/protocol';
-import iotDevice, { type ModuleClient, type Twin } from 'azure-iot-device';
+import iotDevice, {
+  type DeviceMethodRequest,
+  type DeviceMethodResponse,
+  type ModuleClient,
+  type Twin,
+} from 'azure-iot-device';
 import iotMqtt from 'azure-iot-device-mqtt';
+import type { CommandAnswer } from './commands.ts';
 
 /** Between two tries to open the connection. */
 const OPEN_RETRY_BASE_MS = 1000;
@@ -12,24 +18,31 @@ const OPEN_RETRY_MAX_MS = 30_000;
 const OPEN_TIMEOUT_MS = 45_000;
 const SEND_TIMEOUT_MS = 30_000;
 const OUTPUT = 'report';
+/** IoT Hub's limit for the payload of a direct method, in characters as good as bytes. */
+const ANSWER_CHARACTERS_MAX = 128 * 1024;
 
 export interface HubLinkEvents {
   /** The whole desired document, at start and after every change. */
   onDesired(desired: unknown): void;
 }
 
+/** What the hub may have this module do, by method name; answers never reject. */
+export type MethodTable = Readonly<Record<string, (payload: unknown) => Promise<CommandAnswer>>>;
+
 export class HubLink {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #events: HubLinkEvents;
+  readonly #methods: MethodTable;
   readonly #stop = new AbortController();
   #client: ModuleClient | null = null;
   #twin: Twin | null = null;
 
-  constructor(clock: Clock, logger: Logger, events: HubLinkEvents) {
+  constructor(clock: Clock, logger: Logger, events: HubLinkEvents, methods: MethodTable = {}) {
     this.#clock = clock;
     this.#logger = logger;
     this.#events = events;
+    this.#methods = methods;
   }
 
   /** Resolves when the connection is open; tries until then. */
@@ -60,6 +73,8 @@ export class HubLink {
       client.on('error', (error) =>
         this.#logger.warn('Connection to edgeHub has trouble', { reason: describeError(error) }),
       );
+      for (const [name, method] of Object.entries(this.#methods))
+        client.onMethod(name, this.#answering(name, method) as never);
       this.#client = client;
       this.#twin = twin;
       this.#logger.info('Connected to edgeHub');
@@ -73,6 +88,20 @@ export class HubLink {
       discard(client);
       throw error;
     }
+  }
+
+  #answering(name: string, method: MethodTable[string]) {
+    return (request: DeviceMethodRequest, response: DeviceMethodResponse): void => {
+      void method(request.payload).then(({ status, payload }) => {
+        const text = JSON.stringify(payload);
+        const isTooLong = text.length > ANSWER_CHARACTERS_MAX;
+        const answer = isTooLong ? tooLong(name, text.length) : payload;
+        response.send(isTooLong ? 413 : status, answer, (error) => {
+          if (error)
+            this.#logger.warn('Answer of a direct method was not taken', { name, reason: describeError(error) });
+        });
+      });
+    };
   }
 
   /** Another client takes the place of one that is of no use any more. */
@@ -114,6 +143,11 @@ export class HubLink {
     this.#stop.abort();
     await this.#client?.close().catch(() => {});
   }
+}
+
+function tooLong(name: string, characters: number): object {
+  const message = `Cannot answer "${name}": the answer has ${characters} characters, wanted at most ${ANSWER_CHARACTERS_MAX}; ask for less with limit and offset`;
+  return { error: { code: 'CACHE_ANSWER_TOO_LONG', message } };
 }
 
 function discard(client: ModuleClient): void {

@@ -19,7 +19,7 @@ import { SCRUB_BYTES_PER_SEC } from '../store/scrubber.ts';
 import { certificateCommands } from '../tls/certificate-commands.ts';
 import { CertificateStore } from '../tls/certificate-store.ts';
 import { HttpsListener } from '../tls/https-listener.ts';
-import type { Command } from './commands.ts';
+import { type Command, type CommandAnswer, runCommand } from './commands.ts';
 import type { DesiredSettings } from './desired.ts';
 import { makeDetails } from './details.ts';
 import type { MemoryBudget } from './memory-budget.ts';
@@ -31,10 +31,13 @@ import { Prefetcher } from './prefetch/prefetcher.ts';
 import { purgeCommands } from './purge/purge-commands.ts';
 import type { Purger } from './purge/purger.ts';
 import { Reporter } from './reporter.ts';
+import { NO_DESIRED, threadSettings } from './settings-in-force.ts';
 import { SettingsKeeper } from './settings-keeper.ts';
 import type { TrafficSource } from './traffic-counters.ts';
 
 const STOP_GRACE_MS = 3000;
+/** Problems in the reported properties: a twin has 32 KB. */
+const PROBLEMS_REPORTED_MAX = 20;
 
 export interface OperationsParts {
   config: CacheConfig;
@@ -71,6 +74,7 @@ export class Operations {
   readonly #parts: OperationsParts;
   readonly #certificates: CertificateStore;
   readonly #prefetcher: Prefetcher;
+  #inForce: DesiredSettings = NO_DESIRED;
   readonly #startedAtMs = Date.now();
   readonly #server = createServer();
 
@@ -153,7 +157,47 @@ export class Operations {
     await this.#parts.apply(settings);
     const { operations } = settings;
     this.#parts.setScrubRate(operations.scrubBytesPerSec ?? SCRUB_BYTES_PER_SEC);
-    this.#prefetcher.setDesired(operations.prefetch);
+    this.#inForce = settings;
+    try {
+      this.#prefetcher.setDesired(operations.prefetch);
+    } catch (error) {
+      this.#parts.logger.error('Desired prefetch jobs are not made', { error });
+    }
+  }
+
+  /** Reported properties of the module twin: what of the desired ones is in force, and what was wrong with the last (contracts 8). */
+  reported(): object {
+    const { version: appliedVersion, problems } = this.settings.applied;
+    const { config, version: cacheVersion } = this.#parts;
+    const { isDraining, isReadOnly, maxEgressMbps, accessLog, clientBytesPerSecMin } = threadSettings(
+      config,
+      this.#inForce,
+    );
+    const { operations, origins } = this.#inForce;
+    return {
+      ...{ schemaVersion: '1.0', cacheVersion, appliedVersion },
+      problems: problems.slice(0, PROBLEMS_REPORTED_MAX),
+      inForce: {
+        ...{ drain: isDraining, readOnly: isReadOnly, maxEgressMbps, clientBytesPerSecMin },
+        accessLog: { on: accessLog.isOn, share: accessLog.share, slowMs: accessLog.slowMs },
+        connectionsMax: operations.connectionsMax ?? config.connectionsMax,
+        connectionsPerClientMax: operations.connectionsPerClientMax ?? config.connectionsPerClientMax,
+        scrubBytesPerSec: operations.scrubBytesPerSec ?? SCRUB_BYTES_PER_SEC,
+        origins: origins.length,
+        prefetchJobs: operations.prefetch.size,
+      },
+    };
+  }
+
+  /** The commands as direct methods of the module. */
+  methods(): Record<string, (payload: unknown) => Promise<CommandAnswer>> {
+    const { logger } = this.#parts;
+    return Object.fromEntries(
+      Object.entries(this.commands).map(([name, command]) => [
+        name,
+        (payload: unknown) => runCommand(command, payload, 'method', logger),
+      ]),
+    );
   }
 
   #metrics() {

@@ -8,6 +8,7 @@ import { parseSchedule, type Schedule } from './schedule.ts';
 export const PARALLEL_MAX = 16;
 const PARALLEL_DEFAULT = 2;
 const MBPS_MAX = 1_000_000;
+const NAME_CHARACTERS_MAX = 128;
 const FIELDS = ['urls', 'manifest', 'manifestUrl', 'window', 'days', 'timeZone', 'maxMbps', 'parallel', 'name'];
 
 export interface PrefetchRequest {
@@ -27,58 +28,64 @@ export interface PrefetchRequest {
 export function parsePrefetch(value: unknown): { request: PrefetchRequest; problems: ConfigProblem[] } {
   const given = fieldsOf(value);
   const problems: ConfigProblem[] = [];
-  for (const name of Object.keys(given))
+  for (const name of Object.keys(given)) {
     if (!FIELDS.includes(name)) problems.push({ path: name, message: `is unknown, wanted ${FIELDS.join(', ')}` });
-  const {
-    urls,
-    manifest,
-    manifestUrl = null,
-    window,
-    days,
-    timeZone,
-    maxMbps = null,
-    parallel = PARALLEL_DEFAULT,
-    name = '',
-  } = given;
-  const sources = [urls, manifest, manifestUrl].filter((source) => source !== undefined && source !== null);
-  let entries: ManifestEntry[] = [];
-  if (sources.length !== 1)
-    problems.push({
-      path: 'urls',
-      message: `${sources.length} sources are given, wanted one of urls, manifest and manifestUrl`,
-    });
-  else if (manifestUrl === null) {
-    const list =
-      typeof manifest === 'string'
-        ? parseManifest(manifest)
-        : parseEntries(typeof urls === 'string' ? urls.split(/[\s,]+/).filter(Boolean) : (urls ?? manifest));
-    entries = list.entries;
-    problems.push(...list.problems);
-    if (entries.length === 0 && list.problems.length === 0)
-      problems.push({ path: 'urls', message: 'is empty, wanted at least one URL' });
-  } else if (typeof manifestUrl !== 'string' || urlPartsOf(manifestUrl) === undefined)
-    problems.push({ path: 'manifestUrl', message: `is ${JSON.stringify(manifestUrl)}, wanted http(s)://host/path` });
-  const schedule = window === undefined || window === null ? null : parseSchedule(window, days, timeZone);
-  if (typeof schedule === 'string') problems.push({ path: 'schedule', message: schedule });
-  if (schedule === null && (days !== undefined || timeZone !== undefined))
-    problems.push({ path: 'window', message: 'is absent, wanted HH:MM-HH:MM where days or timeZone is given' });
+  }
+  const { manifestUrl = null, maxMbps = null, parallel = PARALLEL_DEFAULT, name = '' } = given;
+  const entries = entriesOf(given, problems);
+  const schedule = scheduleOf(given, problems);
   const mbps = maxMbps === null ? null : Number(maxMbps);
-  if (mbps !== null && !(mbps > 0 && mbps <= MBPS_MAX))
-    problems.push({ path: 'maxMbps', message: `is ${JSON.stringify(maxMbps)}, wanted a number above 0` });
+  if (mbps !== null && !(mbps > 0 && mbps <= MBPS_MAX)) problems.push(wrong('maxMbps', maxMbps, 'a number above 0'));
   const lanes = Number(parallel);
   if (!(Number.isInteger(lanes) && lanes >= 1 && lanes <= PARALLEL_MAX))
-    problems.push({ path: 'parallel', message: `is ${JSON.stringify(parallel)}, wanted 1 to ${PARALLEL_MAX}` });
-  if (typeof name !== 'string' || name.length > 128)
-    problems.push({ path: 'name', message: 'wanted a text of at most 128 characters' });
+    problems.push(wrong('parallel', parallel, `1 to ${PARALLEL_MAX}`));
+  if (typeof name !== 'string' || name.length > NAME_CHARACTERS_MAX)
+    problems.push(wrong('name', name, `a text of at most ${NAME_CHARACTERS_MAX} characters`));
   const request: PrefetchRequest = {
-    name: String(name),
-    entries,
+    ...{ name: String(name), entries, schedule },
     manifestUrl: manifestUrl as string | null,
-    schedule: typeof schedule === 'string' ? null : schedule,
-    maxMbps: mbps,
-    parallel: lanes,
+    ...{ maxMbps: mbps, parallel: lanes },
   };
   return { request, problems };
+}
+
+function entriesOf(given: Record<string, unknown>, problems: ConfigProblem[]): ManifestEntry[] {
+  const { urls, manifest, manifestUrl } = given;
+  const sources = [urls, manifest, manifestUrl].filter((source) => source !== undefined && source !== null);
+  if (sources.length !== 1) {
+    const message = `${sources.length} sources are given, wanted one of urls, manifest and manifestUrl`;
+    problems.push({ path: 'urls', message });
+    return [];
+  }
+  if (sources[0] === manifestUrl) {
+    if (typeof manifestUrl !== 'string' || urlPartsOf(manifestUrl) === undefined)
+      problems.push(wrong('manifestUrl', manifestUrl, 'http(s)://host/path'));
+    return [];
+  }
+  const list =
+    typeof manifest === 'string'
+      ? parseManifest(manifest)
+      : parseEntries(typeof urls === 'string' ? urls.split(/[\s,]+/).filter(Boolean) : (urls ?? manifest));
+  problems.push(...list.problems);
+  if (list.entries.length === 0 && list.problems.length === 0)
+    problems.push({ path: 'urls', message: 'is empty, wanted at least one URL' });
+  return list.entries;
+}
+
+function scheduleOf({ window, days, timeZone }: Record<string, unknown>, problems: ConfigProblem[]): Schedule | null {
+  if (window === undefined || window === null) {
+    if (days !== undefined || timeZone !== undefined)
+      problems.push({ path: 'window', message: 'is absent, wanted HH:MM-HH:MM where days or timeZone is given' });
+    return null;
+  }
+  const schedule = parseSchedule(window, days, timeZone);
+  if (typeof schedule !== 'string') return schedule;
+  problems.push({ path: 'schedule', message: schedule });
+  return null;
+}
+
+function wrong(path: string, value: unknown, wanted: string): ConfigProblem {
+  return { path, message: `is ${(JSON.stringify(value) ?? 'absent').slice(0, 200)}, wanted ${wanted}` };
 }
 
 function fieldsOf(value: unknown): Record<string, unknown> {
