@@ -119,7 +119,7 @@ test('20 kills under write load: every byte is right, what was stored is a hit a
   const { files } = await fileBytes(join(directory, 'objects'));
   expect(files).toBeLessThanOrEqual(KILLS * OBJECTS_A_ROUND);
   await rm(directory, { recursive: true });
-}, 180_000);
+}, 400_000);
 
 test('kills while the drive evicts: the cap holds, every byte is right', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'wayside-kills-small-'));
@@ -144,4 +144,4 @@ test('kills while the drive evicts: the cap holds, every byte is right', async (
   expect(most).toBeGreaterThan(cap / 4);
   expect(most).toBeLessThanOrEqual(cap);
   await rm(folder, { recursive: true });
-}, 120_000);
+}, 240_000);

@@ -23,7 +23,7 @@ import { TestDisk, whyNoDisks } from './test-disk.ts';
 import { TestOrigin } from './test-origin.ts';
 
 const MIB = 1024 * 1024;
-const WAIT_MS = 60_000;
+const WAIT_MS = 90_000;
 /** A client gives a cache up after so many failures; they come in less than a second here. */
 const RESUMES_MAX = 20;
 const RESUME_PAUSE_MS = 20;

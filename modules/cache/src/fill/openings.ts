@@ -182,9 +182,9 @@ export class Openings {
       return this.#create(request, response, { sizeBytes: 0, start: 0, end: 0, isRanged: false });
     let whole = response;
     if (!/^\d+$/.test(response.head.headers['content-length'] ?? '')) {
-      const drive = this.#deps.store.drives.find((d) => d.isUp);
-      if (drive === undefined) return this.#unstored(request, response, true);
-      whole = await spool(response, drive.path);
+      const folder = this.#deps.store.spoolFolder();
+      if (folder === undefined) return this.#unstored(request, response, true);
+      whole = await spool(response, folder);
     }
     const sizeBytes = Number(whole.head.headers['content-length']);
     return this.#create(request, whole, { sizeBytes, start: 0, end: sizeBytes, isRanged: false });

@@ -101,12 +101,12 @@ export class OriginRelay {
     const { status, headers } = opened.head;
     const isUnsized = headers['content-length'] === undefined && !isBodyless(status, request.method);
     if (isUnsized && (origin.semantics === 'content' || isDoLite(request.headers['user-agent']))) {
-      const drive = this.#deps.store.drives.find((d) => d.isUp);
-      if (drive === undefined) {
+      const folder = this.#deps.store.spoolFolder();
+      if (folder === undefined) {
         opened.abort();
         throw new EdgeError('CACHE_STORE_FULL', 'Cannot take a body without a length: no drive is up');
       }
-      response = await spool(opened, drive.path);
+      response = await spool(opened, folder);
     }
     passResponse(this.#deps.counters, client, response, result);
   }

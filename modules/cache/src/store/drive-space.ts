@@ -36,6 +36,10 @@ export class DriveSpace {
     return this.#contentBytes + this.#overheadBytes;
   }
 
+  get freeBytes(): number {
+    return this.#freeBytes;
+  }
+
   /** The drive was opened with this content. */
   start(contentBytes: number): void {
     this.#contentBytes = contentBytes;

@@ -103,6 +103,11 @@ export class Drive implements ObjectHome {
     return this.#space.usedBytes;
   }
 
+  /** What its file system had to give when it was last looked at. */
+  get freeBytes(): number {
+    return this.#space.freeBytes;
+  }
+
   get objectCount(): number {
     return this.#service.index?.totals().objects ?? 0;
   }

@@ -178,6 +178,15 @@ export class ObjectStore {
     }
   }
 
+  /** Where a body without a length is received whole before it is passed on: the drive in service with the most room; undefined without any. */
+  spoolFolder(): string | undefined {
+    let best: Drive | undefined;
+    for (const drive of this.drives) {
+      if (drive.isUp && (best === undefined || drive.freeBytes > best.freeBytes)) best = drive;
+    }
+    return best?.path;
+  }
+
   /** Takes an object out: it changed at the origin, or its file is damaged. */
   async drop(object: CacheObject): Promise<void> {
     await object.drive.remove(object);
