@@ -14,6 +14,8 @@ export interface SessionLife {
   /** Counters at the last observation, and since when they stand still. */
   activity: string;
   quietSinceMs: number;
+  /** First movement since the last read; null = none. */
+  movedAtMs: number | null;
   /** Counters and time of the last read; '' = not read since the session is up. */
   readActivity: string;
   readAtMs: number;
@@ -44,7 +46,17 @@ export function firstLife(size: number, nowMs: number, rules: LifeRules): Sessio
   return {
     phase: size > 0 ? 'held' : 'down',
     heldUntilMs: size > 0 ? nowMs + rules.holdMs : null,
-    ...{ activity: '', quietSinceMs: nowMs, readActivity: '', readAtMs: 0, upSinceMs: null, since: '', downs: 0, size },
+    ...{
+      activity: '',
+      quietSinceMs: nowMs,
+      movedAtMs: null,
+      readActivity: '',
+      readAtMs: 0,
+      upSinceMs: null,
+      since: '',
+      downs: 0,
+      size,
+    },
   };
 }
 
@@ -98,6 +110,7 @@ function observeUp(
     readActivity: isNew ? '' : life.readActivity,
     activity: status.activity,
     quietSinceMs: hasMoved ? nowMs : life.quietSinceMs,
+    movedAtMs: hasMoved ? (life.movedAtMs ?? nowMs) : life.movedAtMs,
     upSinceMs: isNew ? nowMs : life.upSinceMs,
   };
   return isReadDue(next, status, nowMs, rules) ? { life: next, action: 'read' } : { life: next, action: 'none' };
@@ -114,14 +127,13 @@ function isReadDue(life: SessionLife, status: ProtocolStatus, nowMs: number, rul
     return isQuiet || nowMs - (life.upSinceMs ?? nowMs) >= rules.settleMaxMs;
   }
   if (life.activity === life.readActivity) return false;
-  const sinceReadMs = nowMs - life.readAtMs;
-  if (sinceReadMs < rules.rereadMs) return false;
-  return isQuiet || sinceReadMs >= Math.max(rules.rereadMs, rules.settleMaxMs);
+  if (nowMs - life.readAtMs < rules.rereadMs) return false;
+  return isQuiet || nowMs - (life.movedAtMs ?? nowMs) >= rules.settleMaxMs;
 }
 
 /** After the routes were read; `activity` = the counters seen before the read began. */
 export function afterRead(life: SessionLife, activity: string, size: number, nowMs: number): SessionLife {
-  return { ...life, phase: 'live', heldUntilMs: null, readActivity: activity, readAtMs: nowMs, size };
+  return { ...life, phase: 'live', heldUntilMs: null, movedAtMs: null, readActivity: activity, readAtMs: nowMs, size };
 }
 
 /** BIRD's texts when an import or receive limit with `action disable` shut the session. */

@@ -37,7 +37,11 @@ export class SettingsKeeper {
         const saved = await readJsonFile(join(folder, DESIRED_FILE));
         if (saved === undefined) return;
         const { settings, problems } = parseDesired(saved);
-        if (problems.length > 0) return;
+        if (problems.length > 0) {
+          const reason = problems.map(({ path, message }) => `${path}: ${message}`).join('; ');
+          logger.warn('Saved settings are left out', { code: 'BGP_STATE_FILE_INVALID', reason });
+          return;
+        }
         await apply(settings);
         this.applied = { version: versionOf(saved), problems: [] };
       } catch (error) {
