@@ -39,6 +39,10 @@ export const ERRORS = {
     action:
       'Look at the messages before (CACHE_ORIGIN_UNREACHABLE, CACHE_ORIGIN_TIMEOUT); it is tried again by itself.',
   },
+  CACHE_CLIENT_LEFT: {
+    meaning: 'A client left in the middle of a body that was being passed on; the origin got no whole request.',
+    action: 'Nothing: the client does it again.',
+  },
   CACHE_REQUEST_TOO_LARGE: {
     meaning: 'A client sent a longer body than REQUEST_BODY_BYTES_MAX with a method that is passed on; it got 413.',
     action: 'Nothing; what has to be larger goes to the origin without the cache.',

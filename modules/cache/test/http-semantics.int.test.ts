@@ -3,6 +3,7 @@
 
 import { mkdtemp } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
@@ -365,6 +366,21 @@ describe('methods that change something (RFC 9110 9.2, RFC 9111 4.4)', () => {
     origin.on('/change/broken', (_asked, response) => response.socket?.destroy() as never);
     expect((await send('POST', '/change/broken', Buffer.from('x'))).status).toBe(502);
     expect(origin.of('/change/broken')).toHaveLength(1);
+  });
+
+  test('clients that leave amid their bodies do not make the origin seem out', async () => {
+    origin.says('/change/left', {});
+    for (let i = 0; i < 12; i += 1) {
+      const seen = cache.node.gate.failures;
+      const text = 'POST /change/left HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc';
+      const socket = connect(cache.port, '127.0.0.1', () => socket.write(text));
+      socket.on('error', () => {});
+      await eventually(() => cache.node.gate.transfers > 0, WAIT_MS);
+      socket.destroy();
+      await eventually(() => cache.node.gate.failures > seen && cache.node.gate.transfers === 0, WAIT_MS);
+    }
+    expect((await send('POST', '/change/left', Buffer.from('abc'))).status).toBe(200);
+    expect(origin.of('/change/left')).toHaveLength(1);
   });
 
   test.each(['TRACE'])('%s ends here with 405', async (method) => {

@@ -94,7 +94,8 @@ export class OriginGate {
     const { direct } = origin;
     if (direct === null) return this.#openLine(request);
     // A request that changes something or has a body goes one way only: the parent may have passed it on before it failed.
-    if (!isSafe(request.method) || request.body !== undefined) return this.#openLine({ ...request, target: upstreamTarget(origin, target) });
+    if (!isSafe(request.method) || request.body !== undefined)
+      return this.#openLine({ ...request, target: upstreamTarget(origin, target) });
     let reason: string;
     try {
       const response = await this.#openLine({ ...request, target: upstreamTarget(origin, target) });
@@ -127,8 +128,9 @@ export class OriginGate {
     } catch (error) {
       this.failures += 1;
       line.running -= 1;
-      // A refused address is our own rule and costs nobody time.
-      const isOurs = error instanceof EdgeError && error.code === 'CACHE_ORIGIN_ADDRESS_REFUSED';
+      // A refused address is our own rule and costs nobody time; a body that broke off is its client's fault.
+      const isOurs =
+        error instanceof EdgeError && (error.code === 'CACHE_ORIGIN_ADDRESS_REFUSED' || error.source === 'downstream');
       this.#settle(line, origin, isOurs ? 'answer' : 'none');
       throw error;
     }

@@ -1,6 +1,7 @@
 // Requests that are neither answered from the store nor shared: passed to the origin and back, body and all.
 
 import { EdgeError, type Logger } from '@wayside/kit';
+import type { EgressBudget } from '../deliver/egress-budget.ts';
 import type { Openings } from '../fill/openings.ts';
 import type { TrafficCounters } from '../operate/traffic-counters.ts';
 import type { InterimListener } from '../origin/origin-client.ts';
@@ -37,6 +38,7 @@ export interface OriginRelayDeps {
   openings: Openings;
   variants: VariantIndex;
   counters: TrafficCounters;
+  budget: EgressBudget;
   logger: Logger;
 }
 
@@ -108,7 +110,7 @@ export class OriginRelay {
       }
       response = await spool(opened, folder);
     }
-    passResponse(this.#deps.counters, client, response, result);
+    passResponse(this.#deps, client, response, result);
   }
 
   #ownFields({ request }: ClientRequest): string[] {

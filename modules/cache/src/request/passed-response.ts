@@ -1,11 +1,14 @@
 // Passes one response of an origin to one client, unstored: status by the client's kind, headers without hop-by-hop ones, the body as it comes.
 
+import type { EgressBudget } from '../deliver/egress-budget.ts';
 import type { TrafficCounters } from '../operate/traffic-counters.ts';
 import type { OpenResponse } from '../origin/origin-gate.ts';
 import { keptHeaders } from '../store/object-meta.ts';
 import { type ByteRange, contentRange, resolveRanges } from './byte-range.ts';
+import { CappedWriter } from './capped-writer.ts';
 import type { ClientRequest } from './client-request.ts';
 import { statusForClient } from './failure-status.ts';
+import { refuse } from './refusal.ts';
 import { type CacheResult, passedHeaders, passedMarks } from './response-head.ts';
 
 /** Answers that have no body whatever their headers say (RFC 9112 6.3). */
@@ -13,8 +16,14 @@ export function isBodyless(status: number, method: string | undefined): boolean 
   return method === 'HEAD' || status === 204 || status === 304;
 }
 
+export interface PassingDeps {
+  counters: TrafficCounters;
+  /** Bodies that are not stored are under the egress cap like all others. */
+  budget: EgressBudget;
+}
+
 export function passResponse(
-  counters: TrafficCounters,
+  { counters, budget }: PassingDeps,
   client: ClientRequest,
   response: OpenResponse,
   result: CacheResult,
@@ -40,13 +49,21 @@ export function passResponse(
     head.push('Content-Range', headers['content-range']);
   const bytes = part === undefined ? length : part.end - part.start;
   if (bytes !== undefined && status !== 204) head.push('Content-Length', String(bytes));
+  const hasBody = !isBodyless(status, request.method);
+  const share = hasBody ? budget.admit(request.socket.remoteAddress ?? '') : null;
+  if (hasBody && share === null) {
+    response.abort();
+    counters.overloads.egress += 1;
+    refuse(out, 503);
+    return;
+  }
   out.writeHead(part === undefined ? status : 206, [...head, ...passedMarks(result)]);
-  if (isBodyless(status, request.method)) {
+  if (share === null) {
     response.attach({ onData() {}, onEnd() {}, onError() {} });
     out.end();
     return;
   }
-  pump(counters, client, response, part);
+  pump(counters, client, response, part, new CappedWriter(out, share, response));
 }
 
 /** The part of a whole answer that a range request gets: a 200 would be taken for the range by some clients (connected-cache 3.8 b). */
@@ -63,6 +80,7 @@ function pump(
   { response: out, origin }: ClientRequest,
   response: OpenResponse,
   part: ByteRange | undefined,
+  writer: CappedWriter,
 ): void {
   let skip = part?.start ?? 0;
   let left = part === undefined ? Number.POSITIVE_INFINITY : part.end - part.start;
@@ -75,16 +93,13 @@ function pump(
       if (piece.length === 0) return;
       left -= piece.length;
       counters.addBytes(origin, 0, piece.length);
-      if (!out.write(piece)) {
-        response.pause();
-        out.once('drain', () => response.resume());
-      }
+      writer.write(piece);
       if (left === 0) {
-        out.end();
         response.abort();
+        writer.end();
       }
     },
-    onEnd: () => out.end(),
+    onEnd: () => writer.end(),
     onError: () => out.destroy(),
   });
 }

@@ -23,6 +23,14 @@ test('boundedBody() hands the pieces on', async () => {
   expect(await text(boundedBody(requestOf(['ab', 'cd'], {}), 4))).toBe('abcd');
 });
 
+test('boundedBody() fails when the client goes before the end', async () => {
+  const endless = Object.assign(new Readable({ read() {} }), { headers: {} });
+  const body = boundedBody(endless as unknown as IncomingMessage);
+  body.once('data', () => endless.destroy());
+  endless.push('ab');
+  await expect(text(body)).rejects.toMatchObject({ code: 'CACHE_CLIENT_LEFT', source: 'downstream' });
+});
+
 test('boundedBody() fails above the limit: at once by the length, otherwise when it is passed', async () => {
   expect(() => boundedBody(requestOf([], { 'content-length': '5' }), 4)).toThrow('5 bytes: wanted at most 4');
   await expect(text(boundedBody(requestOf(['abc', 'de'], {}), 4))).rejects.toMatchObject({

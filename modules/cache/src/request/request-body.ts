@@ -1,6 +1,6 @@
 // The body of a request that is passed on: streamed, never held, never longer than the limit.
 
-import { pipeline, type Readable, Transform } from 'node:stream';
+import { type Readable, Transform } from 'node:stream';
 import { EdgeError } from '@wayside/kit';
 import type { RequestHead } from '../listen/exchange.ts';
 
@@ -12,7 +12,10 @@ export function hasBody(request: RequestHead): boolean {
   return request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
 }
 
-/** The body as a stream that fails with CACHE_REQUEST_TOO_LARGE above the limit. Throws at once when the length says so. */
+/**
+ * The body as a stream that fails with CACHE_REQUEST_TOO_LARGE above the limit (throws at once when the length says so), and with
+ * CACHE_CLIENT_LEFT when the client goes before its end. The connection stays whole whatever becomes of the stream: an answer may follow.
+ */
 export function boundedBody(request: RequestHead, bytesMax = REQUEST_BODY_BYTES_MAX): Readable {
   const announced = Number(request.headers['content-length'] ?? 0);
   if (announced > bytesMax) throw tooLarge(announced, bytesMax);
@@ -24,9 +27,25 @@ export function boundedBody(request: RequestHead, bytesMax = REQUEST_BODY_BYTES_
       else done(null, piece);
     },
   });
-  // The reader of `counted` hears of a failure; here it has been told already.
-  pipeline(request as unknown as Readable, counted, () => {});
-  return counted;
+  const source = request as unknown as Readable;
+  const onGone = () => {
+    if (!source.readableEnded) counted.destroy(clientLeft(bytes));
+  };
+  source.once('close', onGone);
+  source.once('error', onGone);
+  counted.once('close', () => {
+    source.off('close', onGone);
+    source.unpipe(counted);
+    source.resume();
+  });
+  return source.pipe(counted);
+}
+
+function clientLeft(bytes: number): EdgeError {
+  return new EdgeError('CACHE_CLIENT_LEFT', `Cannot pass on a body: its client left after ${bytes} bytes`, {
+    source: 'downstream',
+    retry: 'never',
+  });
 }
 
 function tooLarge(bytes: number, bytesMax: number): EdgeError {
