@@ -122,7 +122,7 @@ export async function startCacheNode({
     dropBodies: () => store.hotBodies.dropAll(),
     logger,
   });
-  const relay = new OriginRelay({ gate, store, openings, variants, counters, logger });
+  const relay = new OriginRelay({ gate, store, openings, variants, counters, budget, logger });
   const { threads, listen: contentListen } = config;
   const service: ContentService = new ContentService(
     {

@@ -137,3 +137,20 @@ test('the access log is switched on, sampled and off by the twin; no signature s
   }
   await cache.stop();
 }, 60_000);
+
+test('a body that may not be stored is under the cap too, and arrives whole', async () => {
+  const cache = await TestCache.start(origin);
+  const body = origin.add('/unstored', 3 * MIB, { cacheControl: 'no-store' });
+  await cache.node.settings.take({ origins: originsOf(), maxEgressMbps: 16 });
+  const startMs = performance.now();
+  const answer = await cache.get('/unstored');
+  expect([answer.headers['x-cache'], answer.body.equals(body)]).toEqual(['BYPASS', true]);
+  // 3 MiB at 2 MB/s; never faster than the cap, but for one bucket.
+  expect(performance.now() - startMs).toBeGreaterThan(1200);
+  await eventually(() => cache.node.counters.activeRequests === 0, WAIT_MS);
+  expect(cache.node.operate.details()).toMatchObject({
+    egress: { capMbps: 16, streams: 0, waiting: 0 },
+    draining: false,
+  });
+  await cache.stop();
+}, 60_000);
