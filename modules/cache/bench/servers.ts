@@ -21,10 +21,11 @@ export const SERVERS: readonly CacheServer[] = [
     name: 'wayside',
     port: 18020,
     version: () => `Node ${process.versions.node}`,
+    // Every server has one core; BENCH_WAYSIDE_ARGUMENTS adds what is to be tried.
     command: (folder, originPort) => {
       const drive = join(folder, 'drive');
       mkdirSync(drive, { recursive: true });
-      const listen = ['--listen', '127.0.0.1:18020', '--operations', '127.0.0.1:18021'];
+      const listen = ['--listen', '127.0.0.1:18020', '--operations', '127.0.0.1:18021', '--threads', '1'];
       const more = (process.env.BENCH_WAYSIDE_ARGUMENTS ?? '').split(' ').filter(Boolean);
       return [
         process.execPath,

@@ -22,6 +22,8 @@ export interface SlowClientsOptions {
 const READ_BYTES = 8 * 1024;
 const READ_INTERVAL_MS = 1000;
 const OPEN_AT_ONCE = 200;
+/** The clients come from so many addresses of 127.0.0.0/8: a cache limits the connections of one. */
+const ADDRESSES = 200;
 
 interface Reader {
   socket: Socket;
@@ -33,20 +35,23 @@ interface Reader {
 /** INVARIANT: a reader's socket is paused except while it takes its share of a second. */
 export class SlowClients {
   readonly #options: SlowClientsOptions;
-  readonly #idle: Socket[] = [];
+  readonly #idle = new Set<Socket>();
   readonly #readers: Reader[] = [];
   #timer: NodeJS.Timeout | null = null;
-  /** Connections that the cache ended, which it must not. */
+  /** Readers that the cache cut off, which it must not. */
   lost = 0;
+  /** Idle connections whose time was over; each was opened again. */
+  renewed = 0;
   wrong = 0;
   #isClosing = false;
+  #dialled = 0;
 
   constructor(options: SlowClientsOptions) {
     this.#options = options;
   }
 
   get open(): { idle: number; readers: number } {
-    return { idle: this.#idle.length, readers: this.#readers.length };
+    return { idle: this.#idle.size, readers: this.#readers.length };
   }
 
   /** Bytes of body that readers took so far. */
@@ -66,12 +71,11 @@ export class SlowClients {
   }
 
   async #dial(): Promise<Socket> {
-    const socket = connect({ port: this.#options.port, host: '127.0.0.1' });
-    socket.on('error', () => {});
+    this.#dialled += 1;
+    const localAddress = `127.0.1.${1 + (this.#dialled % ADDRESSES)}`;
+    const socket = connect({ port: this.#options.port, host: '127.0.0.1', localAddress });
     await once(socket, 'connect');
-    socket.on('close', () => {
-      if (!this.#isClosing) this.lost += 1;
-    });
+    socket.on('error', () => {});
     return socket;
   }
 
@@ -88,7 +92,16 @@ export class SlowClients {
     socket.removeAllListeners('data');
     // A closed connection shows only on a socket that is read.
     socket.resume();
-    this.#idle.push(socket);
+    this.#idle.add(socket);
+    socket.once('close', () => {
+      this.#idle.delete(socket);
+      if (this.#isClosing) return;
+      this.renewed += 1;
+      // A cache that takes no new connection either has lost a client.
+      this.#openIdle().catch(() => {
+        if (!this.#isClosing) this.lost += 1;
+      });
+    });
   }
 
   async #openReader(): Promise<void> {
@@ -104,6 +117,9 @@ export class SlowClients {
       await sleep(5);
     }
     this.#readers.push(reader);
+    socket.once('close', () => {
+      if (!this.#isClosing) this.lost += 1;
+    });
   }
 
   #readOn(): void {
