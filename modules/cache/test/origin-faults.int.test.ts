@@ -493,6 +493,68 @@ describe('an origin that lies', () => {
   );
 });
 
+describe('a body without a length', () => {
+  const chunk = (bytes: Buffer) =>
+    Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from('\r\n')]);
+  const LAST = Buffer.from('0\r\n\r\n');
+  /** HEAD names `length`; the body comes in chunks, `middle` runs between its halves. */
+  const chunked =
+    (object: Representation, length: number, middle: (goOn: () => void) => void = (goOn) => goOn()): FaultScript =>
+    (request, socket) =>
+      answer(object, request, socket, {
+        noRanges: true,
+        change: (head) => {
+          head['Content-Length'] = request.method === 'HEAD' ? length : null;
+          if (request.method !== 'HEAD') head['Transfer-Encoding'] = 'chunked';
+          return undefined;
+        },
+        send: (part) => {
+          if (request.method === 'HEAD') return;
+          const half = Math.floor(part.length / 2);
+          socket.write(chunk(part.subarray(0, half)));
+          middle(() => socket.write(Buffer.concat([chunk(part.subarray(half)), LAST])));
+        },
+      });
+
+  test(
+    'is streamed at once when HEAD tells it, and stored',
+    async () => {
+      const object = version(3 * MIB);
+      let release: () => void = () => {};
+      const script = chunked(object, object.body.length, (goOn) => {
+        release = goOn;
+      });
+      origin.scripts.set('/sized', script);
+      // The first bytes are there although the origin has not sent the rest.
+      const first = await get('/sized', 'bytes=0-99');
+      expect([first.status, first.body.equals(object.body.subarray(0, 100))]).toEqual([206, true]);
+      release();
+      await eventually(() => cache.node.store.peek(`${HOST}/sized`)?.chunks.isComplete === true, LIMIT_MS);
+      const whole = await get('/sized');
+      expect([whole.isCut, whole.body.equals(object.body)]).toEqual([false, true]);
+      expect(origin.of('/sized').map(({ method }) => method)).toEqual(['GET', 'HEAD']);
+    },
+    LIMIT_MS,
+  );
+
+  test.each([
+    ['long', 1000],
+    ['short', -1000],
+  ])(
+    'that HEAD names too %s is cut, and not kept',
+    async (name, error) => {
+      const path = `/sized-too-${name}`;
+      const object = version(2 * MIB + 1);
+      origin.scripts.set(path, chunked(object, object.body.length + error));
+      const got = await get(path);
+      const isPrefix = object.body.subarray(0, got.body.length).equals(got.body);
+      expect([got.isCut || got.status >= 500, isPrefix]).toEqual([true, true]);
+      await recovers(path, object);
+    },
+    LIMIT_MS,
+  );
+});
+
 test(
   'nothing is left running, and every object that is stored is right',
   async () => {

@@ -4,6 +4,7 @@ import { describeError, EdgeError, type Logger } from '@wayside/kit';
 import { mayServeOnError } from '../freshness/freshness.ts';
 import { isStorable } from '../freshness/storable.ts';
 import type { OpenResponse, OriginGate } from '../origin/origin-gate.ts';
+import { sizedResponse } from '../origin/sized-response.ts';
 import { spool } from '../origin/spool.ts';
 import { hasPromisedLength, parseContentRange } from '../request/byte-range.ts';
 import type { CacheObject } from '../store/cache-object.ts';
@@ -184,7 +185,9 @@ export class Openings {
     if (!/^\d+$/.test(response.head.headers['content-length'] ?? '')) {
       const folder = this.#deps.store.spoolFolder();
       if (folder === undefined) return this.#unstored(request, response, true);
-      whole = await spool(response, folder);
+      const { origin, target, client } = request;
+      const asked = { origin, method: 'GET', target, client: client?.fields };
+      whole = (await sizedResponse(this.#deps.gate, asked, response)) ?? (await spool(response, folder));
     }
     const sizeBytes = Number(whole.head.headers['content-length']);
     return this.#create(request, whole, { sizeBytes, start: 0, end: sizeBytes, isRanged: false });
