@@ -179,7 +179,8 @@ class Exchange implements Dispatcher.DispatchHandler, TransferControl {
     const flat: Record<string, string> = {};
     for (const [name, value] of Object.entries(headers)) {
       // Cookies cannot be joined by commas (RFC 6265 3); they are taken apart again where they are written.
-      if (value !== undefined) flat[name] = Array.isArray(value) ? value.join(name === 'set-cookie' ? '\n' : ', ') : value;
+      if (value !== undefined)
+        flat[name] = Array.isArray(value) ? value.join(name === 'set-cookie' ? '\n' : ', ') : value;
     }
     if (status < 200) {
       if (status > 101) this.#onInterim?.(status, Object.entries(flat).flat());
