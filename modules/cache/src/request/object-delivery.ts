@@ -82,7 +82,11 @@ export class ObjectDelivery {
       this.refuseRange(client, object.sizeBytes);
       return;
     }
-    const present = ranges.reduce((sum, range) => sum + object.chunks.presentBytes(range.start, range.end), 0);
+    // A miss was not there when the request came, however much of it has come since.
+    const present =
+      result === 'MISS'
+        ? 0
+        : ranges.reduce((sum, range) => sum + object.chunks.presentBytes(range.start, range.end), 0);
     const wanted = ranges.reduce((sum, range) => sum + range.end - range.start, 0);
     const found = this.#count(client, result ?? (present === wanted ? 'HIT' : present > 0 ? 'PARTIAL' : 'MISS'));
     if (request.method === 'HEAD') {
@@ -104,7 +108,7 @@ export class ObjectDelivery {
         response.end(
           only.start === 0 && only.end === hotBody.length ? hotBody : hotBody.subarray(only.start, only.end),
         );
-        this.#deps.counters.addBytes(client.origin, wanted, 0);
+        this.#deps.counters.addBytes(client.origin, present, wanted - present);
         return;
       }
     }
@@ -118,7 +122,7 @@ export class ObjectDelivery {
   #deliverStatus(client: ClientRequest, object: ObjectView, status: number, result: CacheResult | null): void {
     const { request, response, origin } = client;
     const { sizeBytes } = object;
-    const present = object.chunks.presentBytes(0, sizeBytes);
+    const present = result === 'MISS' ? 0 : object.chunks.presentBytes(0, sizeBytes);
     const found = this.#count(client, result ?? (present === sizeBytes ? 'HIT' : 'PARTIAL'));
     const shown = statusForClient(status, request.headers['user-agent'], origin);
     if (shown !== status) {

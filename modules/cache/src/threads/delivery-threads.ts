@@ -99,7 +99,12 @@ export class DeliveryThreads implements TrafficSource {
     // The first one finds the port when any will do.
     this.#address = await this.#startOne(1);
     const others = Array.from({ length: threads - 1 }, (_, i) => this.#startOne(i + 2));
-    await Promise.all(others);
+    try {
+      await Promise.all(others);
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
     return this.#address;
   }
 
@@ -190,8 +195,10 @@ export class DeliveryThreads implements TrafficSource {
             }
             const { address, port, family } = message;
             resolve({ address, port, family });
-          } else if (message.kind === 'startFailed') reject(fromPlainError(message.error));
-          else this.#take(seat, message);
+          } else if (message.kind === 'startFailed') {
+            reject(fromPlainError(message.error));
+            void worker.terminate();
+          } else this.#take(seat, message);
         }
       });
       worker.on('error', (error) => {

@@ -60,16 +60,20 @@ describe('ForwardedResponse', () => {
   });
 });
 
+/** To the end of this turn of the event loop. */
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
 describe('Outbox', () => {
   test('messages of one turn are posted together, in order', async () => {
     const batches: number[][] = [];
     const outbox = new Outbox<number>((messages) => batches.push(messages));
     outbox.send(1);
+    await Promise.resolve();
     outbox.send(2);
     expect(batches).toEqual([]);
-    await Promise.resolve();
+    await turn();
     outbox.send(3);
-    await Promise.resolve();
+    await turn();
     expect(batches).toEqual([[1, 2], [3]]);
   });
 });

@@ -1,16 +1,19 @@
-// Collects the messages of one turn and posts them together: the cost of a message between threads is mostly that of waking the other one.
+// Collects the messages of one turn of the event loop and posts them together: what a message between threads costs is mostly the waking of
+// the other one.
 
 export class Outbox<T> {
   #messages: T[] = [];
   #transfer: ArrayBuffer[] = [];
   readonly #post: (messages: T[], transfer: ArrayBuffer[]) => void;
+  /** After all sockets that were ready in this turn. */
+  readonly #onTurnEnd = () => this.flush();
 
   constructor(post: (messages: T[], transfer: ArrayBuffer[]) => void) {
     this.#post = post;
   }
 
   send(message: T, transfer?: ArrayBuffer): void {
-    if (this.#messages.push(message) === 1) queueMicrotask(() => this.flush());
+    if (this.#messages.push(message) === 1) setImmediate(this.#onTurnEnd);
     if (transfer !== undefined) this.#transfer.push(transfer);
   }
 
