@@ -368,6 +368,13 @@ describe('methods that change something (RFC 9110 9.2, RFC 9111 4.4)', () => {
     expect(origin.of('/change/broken')).toHaveLength(1);
   });
 
+  test('an origin that closes on some requests is not left alone for the others', async () => {
+    origin.on('/change/closes', (_asked, response) => response.socket?.destroy() as never);
+    origin.says('/change/works', {});
+    for (let i = 0; i < 12; i += 1) expect((await get('/change/closes')).status).toBe(502);
+    expect((await get('/change/works')).status).toBe(200);
+  });
+
   test('clients that leave amid their bodies do not make the origin seem out', async () => {
     origin.says('/change/left', {});
     for (let i = 0; i < 12; i += 1) {

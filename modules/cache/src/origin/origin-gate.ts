@@ -128,10 +128,7 @@ export class OriginGate {
     } catch (error) {
       this.failures += 1;
       line.running -= 1;
-      // A refused address is our own rule and costs nobody time; a body that broke off is its client's fault.
-      const isOurs =
-        error instanceof EdgeError && (error.code === 'CACHE_ORIGIN_ADDRESS_REFUSED' || error.source === 'downstream');
-      this.#settle(line, origin, isOurs ? 'answer' : 'none');
+      this.#settle(line, origin, isOfOrigin(error, origin) ? 'none' : 'answer');
       throw error;
     }
   }
@@ -202,6 +199,16 @@ export class OriginGate {
 }
 
 const isSafe = (method: string) => method === 'GET' || method === 'HEAD';
+
+/**
+ * Whether a failure says that the origin is out. A refused address is our own rule and costs nobody time; a body that broke off is its
+ * client's fault; and where one origin stands for a whole site, a connection that it took and then closed says something of one request only.
+ */
+function isOfOrigin(error: unknown, { semantics }: Origin): boolean {
+  if (!(error instanceof EdgeError)) return true;
+  if (error.code === 'CACHE_ORIGIN_ADDRESS_REFUSED' || error.source === 'downstream') return false;
+  return semantics === 'content' || !DEAD_CONNECTION.includes(String(error.details?.reason ?? ''));
+}
 
 /** The parent refuses the host, sees a circle, or cannot get it: what the CDN itself says counts then. */
 function isParentFault(status: number): boolean {
