@@ -1,6 +1,7 @@
 // The commands of routing and steering: their options and texts.
 
 import type { Command } from 'commander';
+import { type BgpPrefixOptions, listBgpPrefixes, showBgp } from './cloud/bgp.ts';
 import type { CloudClient } from './cloud/cloud-client.ts';
 import {
   type AccountOptions,
@@ -30,6 +31,7 @@ interface JsonOption {
 
 export function addRoutingCommands(program: Command, shell: Shell, connect: () => Promise<CloudClient>): void {
   addLookupCommands(program, shell, connect);
+  addBgpCommand(program, shell, connect);
   addAccountCommands(program, shell, connect);
   addSteerCommands(program, shell, connect);
 }
@@ -63,6 +65,23 @@ function addLookupCommands(program: Command, { io }: Shell, connect: () => Promi
     .action(async (word: string, node: string, prefix: string, o: { text: string }) => {
       oneOf('decision', REVIEW_WORDS)(word);
       await review(io, await connect(), word, node, prefix, o.text);
+    });
+}
+
+function addBgpCommand(program: Command, { io }: Shell, connect: () => Promise<CloudClient>): void {
+  program
+    .command('bgp <node>')
+    .description('BGP sessions of a node, or the prefixes it holds')
+    .option('--prefixes', 'the prefixes, asked of the node', false)
+    .option('--contains <prefix>', 'only prefixes that contain this address or prefix')
+    .option('--covered-by <prefix>', 'only prefixes that lie within this one')
+    .option('--session <id>', 'of this session only')
+    .option('--limit <count>', 'at most so many (default: 100)', wholeNumber(1), PREFIXES_DEFAULT)
+    .option('--json', 'as JSON')
+    .action(async (node: string, { prefixes, ...o }: BgpPrefixOptions & { prefixes: boolean }) => {
+      const asksPrefixes = prefixes || o.contains !== undefined || o.coveredBy !== undefined || o.session !== undefined;
+      if (asksPrefixes) await listBgpPrefixes(io, await connect(), node, o);
+      else await showBgp(io, await connect(), node, o);
     });
 }
 

@@ -31,6 +31,7 @@ describe('help', () => {
     'timeline',
     'route',
     'prefixes',
+    'bgp',
     'review',
     'account set',
     'steer dhcp',

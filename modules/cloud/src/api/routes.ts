@@ -1,6 +1,7 @@
 // Every route of /api/v1 (docs/contracts.md 6).
 
 import { accountRoutes } from './account-routes.ts';
+import { bgpRoutes } from './bgp-routes.ts';
 import { moduleRoutes } from './module-routes.ts';
 import { nodeRoutes } from './node-routes.ts';
 import { openRoutes } from './open-routes.ts';
@@ -13,6 +14,6 @@ import { watchRoutes } from './watch-routes.ts';
 export function apiRoutes(parts: ApiParts): Route[] {
   const routes: Route[] = [];
   routes.push(...openRoutes(parts, () => routes), ...nodeRoutes(parts), ...watchRoutes(parts), ...moduleRoutes(parts));
-  routes.push(...accountRoutes(parts), ...routingRoutes(parts), ...steeringRoutes(parts));
+  routes.push(...accountRoutes(parts), ...routingRoutes(parts), ...bgpRoutes(parts), ...steeringRoutes(parts));
   return routes;
 }

@@ -122,6 +122,13 @@ export const ROUTING_SCHEMAS = {
     issue: text,
     state: { type: ['object', 'null'], description: 'Newest BgpState of the module.' },
   }),
+  BgpPrefixList: object({
+    prefixes: list(
+      object({ prefix: text, session: text, asPath: text, originAsn: asnOrNull, med: { type: ['integer', 'null'] } }),
+    ),
+    next: { type: ['string', 'null'] },
+    total: { ...integer, description: 'Routes held in all, whatever the conditions.' },
+  }),
   BgpCidrs: object({ bgpCidrs: list(text) }),
   SteeringAnswer: object({
     address: { ...text, description: 'The caller, as the cloud sees it.' },
