@@ -47,6 +47,8 @@ export class Drive implements ObjectHome {
   onEvict: (key: string) => void = () => {};
   /** Called when the drive is in service again, before anything is served from it. */
   onUp: () => void = () => {};
+  /** Called when the drive was taken out: whoever has files of his own open on it closes them, or it cannot be unmounted. */
+  onDown: () => void = () => {};
 
   constructor(path: string, capBytes: number, logger: Logger) {
     this.path = path;
@@ -182,6 +184,7 @@ export class Drive implements ObjectHome {
 
   /** First out, then told: whoever is told asks for the object again at once, and must not find it here. */
   #letAllGo(reason: Error): void {
+    this.onDown();
     for (const object of [...this.live.values()]) this.#letGo(object, reason);
   }
 

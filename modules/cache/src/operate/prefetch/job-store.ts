@@ -78,7 +78,8 @@ export class JobStore {
   readonly #db: DatabaseSync;
 
   constructor(path: string, logger: Logger) {
-    this.#db = openDatabase(path, { migrations: MIGRATIONS, synchronous: 'full', logger });
+    // Nothing of it is mapped: on a drive that dies that would end the process.
+    this.#db = openDatabase(path, { migrations: MIGRATIONS, synchronous: 'full', exclusive: true, logger });
   }
 
   /** Makes a job; on disk when it returns. */

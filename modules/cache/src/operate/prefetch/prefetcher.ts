@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { type Clock, describeError, EdgeError, type Logger } from '@wayside/kit';
 import { collectBody } from '../../fill/answer-body.ts';
 import type { OriginGate } from '../../origin/origin-gate.ts';
+import type { Drive } from '../../store/drive.ts';
 import { urlPartsOf } from '../purge/purge-request.ts';
 import { type ItemRow, type JobRow, JobStore, type Progress } from './job-store.ts';
 import { parseManifest } from './manifest.ts';
@@ -44,6 +45,7 @@ export class Prefetcher {
   readonly #deps: PrefetcherDeps;
   readonly #stop = new AbortController();
   #jobs: JobStore | null = null;
+  #drive: Drive | null = null;
   #running: { id: string; abort: AbortController } | null = null;
   #loop: Promise<void> = Promise.resolve();
   #wake: () => void = () => {};
@@ -52,6 +54,7 @@ export class Prefetcher {
 
   constructor(deps: PrefetcherDeps) {
     this.#deps = deps;
+    for (const drive of deps.store.drives) drive.onDown = () => this.#onDown(drive);
   }
 
   /** Opens the jobs on the first drive that is up. */
@@ -162,6 +165,7 @@ export class Prefetcher {
   #open(): void {
     const drive = this.#deps.store.drives.find(({ isUp }) => isUp);
     if (drive === undefined) return;
+    this.#drive = drive;
     try {
       this.#jobs = new JobStore(join(drive.path, DATABASE_FILE), this.#deps.logger);
     } catch (error) {
@@ -219,6 +223,14 @@ export class Prefetcher {
         await this.#pause();
       }
     }
+  }
+
+  /** The jobs go on when a drive is there again; the one that went out must not be held open. */
+  #onDown(drive: Drive): void {
+    if (drive !== this.#drive) return;
+    this.#running?.abort.abort(new Error('the drive with its list is out'));
+    this.#close();
+    this.#wake();
   }
 
   #close(): void {
