@@ -10,6 +10,8 @@ export const CLIENT_BYTES_PER_SEC_MIN = 64 * 1024;
 /** A client with fewer streams than its part is let in beyond streamsMax, up to this many times of it. */
 const STREAMS_OVERSHOOT = 2;
 const REFILL_INTERVAL_MS = 10;
+/** How often it is looked at which clients other threads serve too. */
+const WEIGH_INTERVAL_MS = 100;
 /** The bucket holds the bytes of this time: short bursts stay under the cap when measured over a second. */
 const BURST_MS = 50;
 /** What a client may send in one turn of the round while others wait. */
@@ -45,9 +47,11 @@ export interface EgressPeers {
   clientsInAll(own: number): number;
   /** Tells them of one body of a client more or less here (`change` 1 or -1), and of the sums here. */
   publish(address: string, change: number, streams: number, clients: number): void;
+  /** Tells them how many clients this thread serves, each as the part of it that is served here. */
+  weigh(weight: number): void;
 }
 
-const NO_PEERS: EgressPeers = { streams: 0, streamsOf: () => 0, clientsInAll: (own) => own, publish() {} };
+const NO_PEERS: EgressPeers = { streams: 0, streamsOf: () => 0, clientsInAll: (own) => own, publish() {}, weigh() {} };
 
 /** Tokens of one thread. */
 export class TokenBucket implements TokenSource {
@@ -100,6 +104,8 @@ class Client {
   streams = 0;
   /** Bytes left of its turn, which may last several ticks. */
   deficit = 0;
+  /** Part of the client that this thread serves, by its bodies here and elsewhere. */
+  part = 1;
   /** Bytes of its turn that were drawn and not taken yet. */
   allowance = 0;
   readonly waiting: (() => void)[] = [];
@@ -117,6 +123,7 @@ export class EgressBudget {
   /** Clients with waiting bodies, in the order of their turns. */
   #round: Client[] = [];
   #streams = 0;
+  #weighedAtMs = Number.NEGATIVE_INFINITY;
   /** Whose turn it is; null outside of a round. */
   #turn: Client | null = null;
   #timer: NodeJS.Timeout | null = null;
@@ -223,10 +230,24 @@ export class EgressBudget {
     this.#peers.publish(client.address, -1, this.#streams, this.#clients.size);
   }
 
+  /** A client that several threads serve gets from each its part of a turn only, and counts for as much of the thread's share of the cap. */
+  #weigh(): void {
+    const nowMs = performance.now();
+    if (nowMs - this.#weighedAtMs < WEIGH_INTERVAL_MS) return;
+    this.#weighedAtMs = nowMs;
+    let weight = 0;
+    for (const client of this.#clients.values()) {
+      client.part = client.streams / (client.streams + this.#peers.streamsOf(client.address));
+      weight += client.part;
+    }
+    this.#peers.weigh(weight);
+  }
+
   /** Turns are given until the tokens are gone: each client in the round as many bytes, however many of its bodies wait. */
   #tick(): void {
+    this.#weigh();
     for (let client = this.#round[0]; client !== undefined; client = this.#round[0]) {
-      if (client.deficit <= 0) client.deficit = QUANTUM_BYTES;
+      if (client.deficit <= 0) client.deficit = Math.ceil(QUANTUM_BYTES * client.part);
       const drawn = this.#tokens.draw(client.deficit);
       if (drawn === 0) return;
       this.#round.shift();

@@ -5,7 +5,10 @@ import { type EgressPeers, TokenBucket, type TokenSource } from '../deliver/egre
 
 const STREAMS = 0;
 const CLIENTS = 1;
-const HEADER_WORDS = 2;
+/** In 1/1024: clients, each as the part of it that the thread serves. */
+const WEIGHT = 2;
+const WEIGHT_ONE = 1024;
+const HEADER_WORDS = 3;
 /** Client addresses are counted by a hash of so many values; two that fall together count as one client. */
 const ADDRESS_WORDS = 1024;
 const WORDS = HEADER_WORDS + ADDRESS_WORDS;
@@ -40,8 +43,9 @@ export class SharedEgress implements TokenSource, EgressPeers {
   }
 
   draw(wanted: number): number {
-    const clients = Math.max(1, this.#own(CLIENTS));
-    const share = clients / (clients + this.clients);
+    // Before the first look at the others a client counts as one.
+    const weight = Math.max(1, this.#own(WEIGHT) || this.#own(CLIENTS) * WEIGHT_ONE);
+    const share = weight / (weight + this.#others(WEIGHT));
     if (share !== this.#share) {
       this.#share = share;
       this.#bucket.changeRate(this.#bytesPerSec * share);
@@ -58,6 +62,11 @@ export class SharedEgress implements TokenSource, EgressPeers {
     Atomics.add(this.#counts, own + wordOf(address), change);
     Atomics.store(this.#counts, own + STREAMS, streams);
     Atomics.store(this.#counts, own + CLIENTS, clients);
+    if (clients === 0) Atomics.store(this.#counts, own + WEIGHT, 0);
+  }
+
+  weigh(weight: number): void {
+    Atomics.store(this.#counts, this.#slot * WORDS + WEIGHT, Math.round(weight * WEIGHT_ONE));
   }
 
   /** Bodies under way on the other threads. */
