@@ -13,7 +13,7 @@ import mqtt, { type MqttClient } from 'mqtt';
 import { type CloudConfig, loadCloudConfig } from '../src/config.ts';
 import { type RunningCloud, startCloud } from '../src/start-cloud.ts';
 
-const WAIT_MS = 15_000;
+const WAIT_MS = 45_000;
 const POLL_MS = 25;
 const TOKEN_SECS = 3600;
 

@@ -126,8 +126,9 @@ describe('a node that phones home', () => {
     const times = { fromUtc: new Date(toMs - 10_000).toISOString(), toUtc: new Date(toMs).toISOString() };
     const counts = { requests: 10, hits: 8, misses: 2, errors5xx: 0 };
     const bytes = { hitBytes: 8e6, missBytes: 2e6, egressBytes: 1e7, ingressBytes: 2e6 };
+    const byOrigin = [{ host: 'a.example', hitBytes: 5e6, missBytes: 2e6 }];
     const totals = { hitBytes: 8e6, missBytes: 2e6, egressBytes: 1e7, hitRatioBytes: 0.8 };
-    const report = { schemaVersion: '1.0', ...times, ...counts, ...bytes, totals, byOrigin: [], drives: [] };
+    const report = { schemaVersion: '1.0', ...times, ...counts, ...bytes, totals, byOrigin, drives: [] };
     await mcc.publishAsync(REPORT_TOPIC, JSON.stringify(report), { qos: 1 });
     await mcc.publishAsync('devices/edge1/modules/MCC/messages/events/a=b', 'plain', { qos: 1 });
     await mcc.publishAsync('devices/edge1/modules/MCC/messages/events/', Buffer.from([0xff, 0]), { qos: 1 });
@@ -149,6 +150,16 @@ describe('a node that phones home', () => {
     expect(rest).toEqual({ messages: [], next: page.next });
     const { minutes } = (await cloud.call('GET', '/nodes/edge1/cache-minutes?to=2099-01-01T00:00:00Z&from=1h')).body;
     expect(minutes).toMatchObject([{ requests: 10, egressBytes: 1e7 }]);
+    for (const range of ['1h', '12h', '1d', '7d', '14d', '30d']) {
+      const { points } = (await cloud.call('GET', `/nodes/edge1/traffic?range=${range}`)).body;
+      expect([range, points.length, points[0]?.hitBytes]).toEqual([range, 1, 8e6]);
+    }
+    const { points } = (await cloud.call('GET', '/traffic?range=1h&by=origin')).body;
+    expect(points.map((one: { label: string; hitBytes: number }) => [one.label, one.hitBytes])).toEqual([
+      ['(other)', 3e6],
+      ['a.example', 5e6],
+    ]);
+    expect((await cloud.call('GET', '/traffic?range=2h')).status).toBe(400);
   });
 
   test.each(['limit=0', 'limit=1001', 'limit=x', 'after=-1', 'since=yesterday', 'colour=red'])(

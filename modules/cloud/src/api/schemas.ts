@@ -222,5 +222,16 @@ export const SCHEMAS = {
     },
   }),
   ...ROUTING_SCHEMAS,
+  Traffic: object({
+    range: text,
+    by: text,
+    stepSecs: integer,
+    fromUtc: time,
+    toUtc: time,
+    points: {
+      type: 'array',
+      items: object({ atUtc: time, label: text, hits: number, misses: number, hitBytes: number, missBytes: number }),
+    },
+  }),
   MethodAnswer: object({ status: integer, payload: {} }),
 } satisfies { [name: string]: Schema };

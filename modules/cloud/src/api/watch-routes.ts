@@ -3,13 +3,14 @@
 import { parseTimeArgument } from '@wayside/kit';
 import { readMinutes } from '../health/cache-figures.ts';
 import { monitorOf } from '../health/monitor.ts';
+import { readTraffic, STEP_MS, TRAFFIC_RANGES, type TrafficKind, type TrafficRange } from '../health/traffic-slices.ts';
 import { BODY_DEPTH_MAX, isWithinDepth } from '../hub-api/body-depth.ts';
 import type { TelemetryMessage } from '../platform.ts';
 import { toEvent } from './event-json.ts';
 import { followEvents } from './event-stream.ts';
 import { nameOf } from './node-routes.ts';
 import type { ApiParts } from './parts.ts';
-import { json, type Route, type Schema } from './route.ts';
+import { type Call, json, type Route, type Schema } from './route.ts';
 import { ref } from './schemas.ts';
 
 const PAGE_DEFAULT = 100;
@@ -26,7 +27,14 @@ const moment: Schema = {
 };
 
 export function watchRoutes(parts: ApiParts): Route[] {
-  return [monitorRoute(parts), telemetryRoute(parts), timelineRoute(parts), figuresRoute(parts), eventsRoute(parts)];
+  return [
+    monitorRoute(parts),
+    telemetryRoute(parts),
+    timelineRoute(parts),
+    figuresRoute(parts),
+    ...trafficRoutes(parts),
+    eventsRoute(parts),
+  ];
 }
 
 function monitorRoute({ db, nodes, watch, probes }: ApiParts): Route {
@@ -124,6 +132,35 @@ function figuresRoute({ db, nodes, clock }: ApiParts): Route {
       });
     },
   };
+}
+
+function trafficRoutes({ db, nodes, clock }: ApiParts): Route[] {
+  const query = {
+    range: { enum: TRAFFIC_RANGES, default: '1d' },
+    by: { enum: ['total', 'origin', 'contentClass'], default: 'total' },
+  };
+  const answer = async (call: Call, nodeName?: string) => {
+    const { range, by } = call.query as { range: TrafficRange; by: TrafficKind };
+    const traffic = await readTraffic(db, { nodeName, range, kind: by, nowMs: clock.nowMs() });
+    return json({
+      ...{ range, by, stepSecs: STEP_MS[traffic.step] / 1000 },
+      ...{ fromUtc: new Date(traffic.fromMs).toISOString(), toUtc: new Date(traffic.toMs).toISOString() },
+      points: traffic.points.map(({ atMs, ...point }) => ({ atUtc: new Date(atMs).toISOString(), ...point })),
+    });
+  };
+  const success = { status: 200, description: 'Steps without traffic are left out.', schema: ref('Traffic') };
+  return [
+    {
+      ...{ method: 'get', path: '/traffic', right: 'read', query, success },
+      summary: 'Traffic of all nodes together, by minute, hour or day; by origin or content class',
+      handle: (call) => answer(call),
+    },
+    {
+      ...{ method: 'get', path: '/nodes/{name}/traffic', right: 'read', query, success, refusals: [404] },
+      summary: 'Traffic of a node, by minute, hour or day; by origin or content class',
+      handle: async (call) => answer(call, (await nodes.get(nameOf(call))).name),
+    },
+  ];
 }
 
 function eventsRoute(parts: ApiParts): Route {

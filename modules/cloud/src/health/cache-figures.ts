@@ -3,6 +3,7 @@
 import type { CacheReport, NodeMonitor } from '@wayside/protocol';
 import type { CacheMinuteTable, NodeDb } from '../nodes/tables.ts';
 import type { EventKind, NewEvent } from '../nodes/timeline.ts';
+import { addTraffic, pruneTraffic } from './traffic-slices.ts';
 
 const MINUTE_MS = 60_000;
 /** Span of the hit ratio in `monitor`. */
@@ -43,6 +44,7 @@ export async function addReport(
       })),
     )
     .execute();
+  await addTraffic(db, nodeName, report, toMs);
   const stored = JSON.stringify(report);
   await db
     .insertInto('cache_last')
@@ -123,6 +125,7 @@ export async function pruneFigures(db: NodeDb, nowMs: number): Promise<void> {
     .deleteFrom('cache_minute')
     .where('minute_ms', '<', nowMs - FIGURES_KEPT_MS)
     .execute();
+  await pruneTraffic(db, nowMs);
 }
 
 async function readLast(db: NodeDb, nodeName: string, module: string) {

@@ -123,6 +123,19 @@ export interface CacheLastTable {
   report: string;
 }
 
+/** Traffic of one node in one step: all of it (label ''), of one origin, of one content class. */
+export interface TrafficSliceTable {
+  node_name: string;
+  step: 'minute' | 'hour' | 'day';
+  kind: 'total' | 'origin' | 'contentClass';
+  start_ms: number;
+  label: string;
+  hits: number;
+  misses: number;
+  hit_bytes: number;
+  miss_bytes: number;
+}
+
 export interface NodeTables extends RoutingTables {
   cloud_setting: CloudSettingTable;
   person: PersonTable;
@@ -134,6 +147,7 @@ export interface NodeTables extends RoutingTables {
   node_module: NodeModuleTable;
   cache_minute: CacheMinuteTable;
   cache_last: CacheLastTable;
+  traffic_slice: TrafficSliceTable;
 }
 
 /** For `db.withTables<..>()`, which takes no interface. */

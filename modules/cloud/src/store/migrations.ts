@@ -5,6 +5,7 @@ import { createHubTables } from './migrations/hub-0001.ts';
 import { createNodeTables } from './migrations/node-0001.ts';
 import { addDaemon } from './migrations/node-0002.ts';
 import { createRoutingTables } from './migrations/routing-0001.ts';
+import { createTrafficTables } from './migrations/traffic-0001.ts';
 
 /** Names are kept in the database; every face prefixes its own ('hub-', 'node-'), so both can grow apart. */
 export const MIGRATIONS: { [name: string]: Migration } = {
@@ -12,4 +13,5 @@ export const MIGRATIONS: { [name: string]: Migration } = {
   'node-0001': createNodeTables,
   'node-0002': addDaemon,
   'routing-0001': createRoutingTables,
+  'traffic-0001': createTrafficTables,
 };
