@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ControlSocket } from '../src/engine/control-socket.ts';
 import { parseProtocols } from '../src/engine/protocol-status.ts';
-import { Lab, NODE_IPV4, ROUTER_IPV4, until, whyNot } from './lab.ts';
+import { Lab, NODE_IPV4, ROUTER_IPV4, until, whyNot } from '../test/lab.ts';
 
 const WAIT_MS = 600_000;
 /** Distinct paths of a full table are about an eighth of its prefixes. */
@@ -15,7 +15,7 @@ const PREFIXES_PER_PATH = 8;
 const prefixes = Number(process.argv[2] ?? 950_000);
 const reason = whyNot();
 if (reason !== undefined || !Number.isInteger(prefixes) || prefixes < 1 || prefixes > 2_000_000) {
-  console.error(reason ?? `PREFIXES is "${process.argv[2]}", wanted a whole number from 1 to 2000000`);
+  process.stderr.write(`${reason ?? `PREFIXES is "${process.argv[2]}", wanted a whole number from 1 to 2000000`}\n`);
   process.exit(1);
 }
 
@@ -104,7 +104,7 @@ try {
   await until('the table is reported', () => sent.isWhole && sent.routes === prefixes, WAIT_MS);
   const cpuAfter = ownCpuSecs();
   const pid = /BIRD started.*pid=(\d+)/.exec(log())?.[1] as string;
-  console.table({
+  const figures = {
     prefixes,
     'held by BIRD, s after the session is up': heldSecs.toFixed(1),
     'BIRD: processor time s': cpuSecs(pid).toFixed(1),
@@ -114,7 +114,9 @@ try {
     'module: resident MB before and after': `${residentBefore}, ${residentMb('self')}`,
     messages: sent.messages,
     'message bytes, MB': (sent.bytes / 1e6).toFixed(1),
-  });
+  };
+  const lines = Object.entries(figures).map(([name, figure]) => `| ${name} | ${figure} |`);
+  process.stdout.write(['| BGP | figure |', '| --- | --- |', ...lines, ''].join('\n'));
 } finally {
   await lab.close();
 }
