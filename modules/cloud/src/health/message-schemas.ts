@@ -7,6 +7,7 @@ import { BODY_DEPTH_MAX, isWithinDepth } from '../hub-api/body-depth.ts';
 const MODULES_MAX = 100;
 const DRIVES_MAX = 20;
 const ORIGINS_MAX = 1_000;
+const CONTENT_CLASSES_MAX = 50;
 const TEXT_CHARACTERS_MAX = 4_096;
 
 const text = { type: 'string', maxLength: TEXT_CHARACTERS_MAX } as const;
@@ -78,6 +79,16 @@ const CACHE_REPORT = {
       properties: { hitBytes: count, missBytes: count, egressBytes: count, hitRatioBytes: amountOrNull },
     },
     byOrigin: { type: 'array', maxItems: ORIGINS_MAX },
+    // Left out by caches that do not know of it.
+    byContentClass: {
+      type: 'array',
+      maxItems: CONTENT_CLASSES_MAX,
+      items: {
+        type: 'object',
+        required: ['contentClass', 'hits', 'misses', 'hitBytes', 'missBytes'],
+        properties: { contentClass: name, hits: count, misses: count, hitBytes: count, missBytes: count },
+      },
+    },
     drives: {
       type: 'array',
       maxItems: DRIVES_MAX,
