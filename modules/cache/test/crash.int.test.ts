@@ -1,4 +1,4 @@
-// Must show, line 3: kill -9 under write load. No client ever gets a wrong byte, and what was said to be stored is a hit afterwards.
+// Row 74, and must show, line 3: kill -9 under write load. No client ever gets a wrong byte, and what was said to be stored is a hit afterwards.
 
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,15 +1,13 @@
-// Rows 25, 26, 30, 55, 57, 66, 67, 74: room, drives, summary, egress cap, drain, proxy, parent, kill -9. Real processes and sockets.
+// Rows 25, 26, 30, 55, 57, 66, 67: room, drives, summary, egress cap, drain, proxy, parent. Real processes and sockets.
 
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { eventually, fetchRaw, HOST, sha256, TestCache } from './test-cache.ts';
+import { eventually, HOST, sha256, TestCache } from './test-cache.ts';
 import { TestOrigin } from './test-origin.ts';
 
 const MIB = 1024 * 1024;
@@ -238,61 +236,4 @@ describe('operation', () => {
     await eventually(() => cache.node.counters.activeRequests === 0);
     await cache.stop();
   }, 40_000);
-});
-
-describe('74: kill -9 under load', () => {
-  let child: ChildProcess | undefined;
-  afterAll(() => {
-    child?.kill('SIGKILL');
-  });
-
-  async function startChild(directory: string): Promise<number> {
-    child = spawn(process.execPath, [join(import.meta.dirname, 'crash-target.ts')], {
-      env: {
-        PATH: process.env.PATH,
-        CACHE_LISTEN: '127.0.0.1:0',
-        CACHE_OPERATIONS_LISTEN: '127.0.0.1:0',
-        CACHE_DRIVES: `${directory},1`,
-        CACHE_ORIGIN: origin.url,
-      },
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
-    const [line] = (await once(lines, 'line')) as [string];
-    return (JSON.parse(line) as { content: number }).content;
-  }
-
-  test('after three kills every byte is right and nothing is left over', async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'wayside-kill-'));
-    const bodies = new Map<string, string>();
-    for (let i = 0; i < 24; i += 1) {
-      const size = i % 3 === 0 ? 12 * MIB + i : 40_000 + i;
-      bodies.set(`/kill/${i}`, sha256(origin.add(`/kill/${i}`, size, { bytesPerSec: 60 * MIB })));
-    }
-    for (let round = 0; round < 3; round += 1) {
-      const port = await startChild(directory);
-      const downloads = [...bodies.keys()].map((path) => fetchRaw(port, path, 'GET', {}).catch(() => undefined));
-      await Promise.race([Promise.all(downloads), new Promise((resolve) => setTimeout(resolve, 350 + 150 * round))]);
-      child?.kill('SIGKILL');
-      await once(child as ChildProcess, 'exit');
-      await Promise.all(downloads);
-    }
-    const port = await startChild(directory);
-    const before = origin.sentBytes;
-    const paths = [...bodies.keys()];
-    for (let at = 0; at < paths.length; at += 6) {
-      const part = paths.slice(at, at + 6);
-      const answers = await Promise.all(part.map((path) => fetchRaw(port, path, 'GET', {})));
-      for (const [i, { body }] of answers.entries()) expect(sha256(body)).toBe(bodies.get(part[i] as string));
-    }
-    // Something of the earlier rounds was kept and used.
-    expect(origin.sentBytes - before).toBeLessThan(8 * 12 * MIB);
-    child?.kill('SIGKILL');
-    await once(child as ChildProcess, 'exit');
-    const files = (await readdir(join(directory, 'objects'), { recursive: true, withFileTypes: true })).filter((e) =>
-      e.isFile(),
-    );
-    expect(files.length).toBeLessThanOrEqual(paths.length + 1);
-    await rm(directory, { recursive: true });
-  }, 60_000);
 });
