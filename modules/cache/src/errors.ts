@@ -148,10 +148,6 @@ export const ERRORS = {
       'The process is near its memory limit: requests that need an origin get 503 (clients take the CDN), hits are served; then bodies in memory are dropped.',
     action: 'Give the container more memory or raise CACHE_MEMORY_MAX_MB; look at connections and fills in /details.',
   },
-  CACHE_CLIENT_SLOW: {
-    meaning: 'A client read more slowly than CACHE_CLIENT_BYTES_PER_SEC_MIN for a minute and was cut.',
-    action: 'Nothing when it is rare; set the value to 0 to serve every pace.',
-  },
   CACHE_ACCESS_LOG_FAILED: {
     meaning: 'The file of the access log cannot be written; lines are lost, requests are not.',
     action: 'Check CACHE_ACCESS_LOG_FILE: folder, rights of 13622:13622, free space.',

@@ -69,7 +69,7 @@ export class Prefetcher {
   }
 
   async stop(): Promise<void> {
-    this.#stop.abort(new EdgeError('KIT_CLOSED', 'The cache ends'));
+    this.#stop.abort(new Error('the cache ends'));
     this.#running?.abort.abort(this.#stop.signal.reason);
     this.#wake();
     await this.#loop;
