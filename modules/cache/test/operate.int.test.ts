@@ -1,6 +1,5 @@
 // Rows 25, 26, 30, 55, 57, 66, 67: room, drives, summary, egress cap, drain, proxy, parent. Real processes and sockets.
 
-import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
