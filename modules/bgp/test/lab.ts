@@ -117,6 +117,13 @@ export class Lab {
     return router;
   }
 
+  /** A program that is BIRD on the node's side of the cable. */
+  birdProgram(): string {
+    const file = join(this.folder, 'bird-in-namespace');
+    writeFileSync(file, `#!/bin/sh\nexec ip netns exec ${this.#nodeSpace} ${BIRD} "$@"\n`, { mode: 0o755 });
+    return file;
+  }
+
   /** Every one has the storage folder of the one before. */
   async node(timing: CollectorTiming = TIMING): Promise<NodeUnderTest> {
     this.#runs += 1;

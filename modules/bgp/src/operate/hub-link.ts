@@ -12,7 +12,7 @@ const OPEN_RETRY_BASE_MS = 1000;
 const OPEN_RETRY_MAX_MS = 30_000;
 /** One try to open it and to get the twin; the SDK's own limit is far longer. */
 const OPEN_TIMEOUT_MS = 45_000;
-const SEND_TIMEOUT_MS = 60_000;
+const SEND_TIMEOUT_MS = 15_000;
 
 export interface HubLinkEvents {
   /** The whole desired document, at start and after every change. */
