@@ -130,11 +130,12 @@ async function main(): Promise<void> {
       if (missing.includes(server.name)) continue;
       say(`${server.name} ${server.version()}`);
       results.push(await measure(server, program, origin, options));
+      // After each, so that a run that is broken off leaves what it has.
+      writeFileSync(options.out, renderReport(facts, results));
     }
   } finally {
     await origin.stop();
   }
-  writeFileSync(options.out, renderReport(facts, results));
   say(`tables: ${options.out}`);
 }
 
