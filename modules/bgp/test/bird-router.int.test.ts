@@ -128,7 +128,8 @@ suite('bgp against BIRD', () => {
         bgp_path.prepend(2); bgp_path.prepend(3); }; route 20.3.0.0/24 blackhole { bgp_path.prepend(1); bgp_path.prepend(2); }; }`);
       await node.hasPrefixes('20.3.0.0/24');
       await until('the filtered ones are counted', () => node.session().prefixes.filtered === 7);
-      expect(node.session().prefixes).toMatchObject({ accepted: 1, reported: 1, limit: 200_000 });
+      await until('the report is on disk', () => node.session().prefixes.reported === 1);
+      expect(node.session().prefixes).toMatchObject({ accepted: 1, limit: 200_000 });
       // The refused ones are kept: another filter takes effect without a word to the router.
       await node.node.settings.take(desired({ import: { ipv4MaxLength: 24, acceptBogons: true } }));
       await node.hasPrefixes('10.1.0.0/16', '100.64.0.0/10', '20.2.0.0/16', '20.3.0.0/24', '203.0.113.0/24');
