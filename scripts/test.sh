@@ -11,6 +11,7 @@ bash scripts/bootstrap.sh
 export PATH="$PWD/node_modules/.bin:$PATH"
 export NODE_OPTIONS="--experimental-vm-modules --disable-warning=ExperimentalWarning${NODE_OPTIONS:+ $NODE_OPTIONS}"
 WORKERS=2
+# Limits of tests that name none: far beyond what they take, because a loaded machine is no fault of theirs.
 
 check() {
   step "biome"
@@ -21,7 +22,7 @@ check() {
 # shellcheck disable=SC2120
 unit() {
   step "unit tests"
-  jest --selectProjects unit --maxWorkers=$WORKERS "$@"
+  jest --selectProjects unit --testTimeout=20000 --maxWorkers=$WORKERS "$@"
 }
 # engine_and_images: Docker Engine and the images, which the tests below use for real.
 engine_and_images() {
@@ -62,14 +63,14 @@ integration() {
   tools
   engine_and_images
   step "integration tests"
-  jest --selectProjects integration --maxWorkers=$WORKERS "$@"
+  jest --selectProjects integration --testTimeout=60000 --maxWorkers=$WORKERS "$@"
 }
 # shellcheck disable=SC2120
 e2e() {
   tools
   engine_and_images
   step "end-to-end tests"
-  jest --selectProjects e2e --runInBand "$@"
+  jest --selectProjects e2e --testTimeout=60000 --runInBand "$@"
 }
 
 case $part in

@@ -196,7 +196,8 @@ describe('ranges', () => {
     expect(answer.body.equals(body.subarray(4_000_000, 4_000_100))).toBe(true);
     const whole = await cache.get(path);
     expect(sha256(whole.body)).toBe(sha256(body));
-    expect(origin.of(path)).toHaveLength(1);
+    // HEAD may have told the length; the bytes came once.
+    expect(origin.of(path).filter(({ method }) => method !== 'HEAD')).toHaveLength(1);
   });
 
   test('13: canonical header case, never chunked, on a miss too', async () => {

@@ -35,6 +35,9 @@ export class TestOrigin {
   readonly objects = new Map<string, OriginObject>();
   readonly requests: OriginRecord[] = [];
   sentBytes = 0;
+  /** Bodies under way at the same time, at most so far. */
+  bodiesAtOnceMax = 0;
+  #bodies = 0;
   #server: Server;
 
   constructor() {
@@ -115,7 +118,11 @@ export class TestOrigin {
       response.end();
       return;
     }
-    await this.#send(response, body, object);
+    this.#bodies += 1;
+    this.bodiesAtOnceMax = Math.max(this.bodiesAtOnceMax, this.#bodies);
+    await this.#send(response, body, object).finally(() => {
+      this.#bodies -= 1;
+    });
   }
 
   async #send(response: ServerResponse, body: Buffer, object: OriginObject): Promise<void> {
