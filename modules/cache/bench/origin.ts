@@ -32,27 +32,19 @@ let allowance = 0;
 let refilledAtMs = performance.now();
 let figures = { requests: 0, bodyBytes: 0, aborted: 0 };
 const transfers = new Set<Transfer>();
-const firstBlock = makeBlock(0);
+const firstBlock = bytesAt(0, BLOCK_BYTES);
 
-function makeBlock(index: number): Buffer {
-  const words = new Uint32Array(BLOCK_BYTES / 4);
-  const first = index * (BLOCK_BYTES / 8);
+/** Made anew for each piece: hundreds of transfers at hundreds of places have no block in common. */
+function bytesAt(position: number, count: number): Buffer {
+  const first = Math.floor(position / 8);
+  const words = new Uint32Array((Math.ceil((position + count) / 8) - first) * 2);
   for (let i = 0; i < words.length; i += 2) {
     const word = first + i / 2;
     words[i] = word >>> 0;
     words[i + 1] = Math.floor(word / 2 ** 32);
   }
-  return Buffer.from(words.buffer);
-}
-
-/** The block last made serves the next pieces of the same place. */
-let made = { index: 0, block: firstBlock };
-
-function bytesAt(position: number, count: number): Buffer {
-  const index = Math.floor(position / BLOCK_BYTES);
-  if (index !== made.index) made = { index, block: index === 0 ? firstBlock : makeBlock(index) };
-  const at = position - index * BLOCK_BYTES;
-  return made.block.subarray(at, Math.min(BLOCK_BYTES, at + count));
+  const at = position - first * 8;
+  return Buffer.from(words.buffer, at, count);
 }
 
 function control(url: string, response: ServerResponse): void {
