@@ -85,7 +85,7 @@ describe('the client, against a scripted host', () => {
     ['stalls after 1000 bytes', stall, 'cache timeout, cdn 206', 'all'],
   ])('3.6: the cache answers %s', async (_, answer, wanted, banned) => {
     host.answer = answer;
-    const client = clientOf(host.port, { timeouts: { slowMs: 300 } });
+    const client = clientOf(host.port, { timeouts: { slowMs: 3000 } });
     const job = await client.download(url);
     expect([path(job), job.state, sha256(job.body)]).toEqual([wanted, 'Transferred', sha256(body)]);
     expect([client.isBanned(HOST), client.isBanned(OTHER)]).toEqual([banned !== 'none', banned === 'all']);
