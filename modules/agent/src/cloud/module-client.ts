@@ -93,6 +93,7 @@ export class AzureModuleClient implements CloudClient {
   readonly #handlers: CloudHandlers;
   readonly #logger: Logger;
   readonly #client: ModuleClient;
+  readonly #configured: Promise<unknown>;
   #twin: Twin | undefined;
   #isOver = false;
 
@@ -122,16 +123,22 @@ export class AzureModuleClient implements CloudClient {
     // The options of an agent win over those of a request, so its port replaces the 443 of the SDK.
     const webSocketAgent = new HttpsAgent({ ca, port: settings.httpsPort, proxyEnv: settings.proxyEnv } as object);
     const options = { ca, keepalive: KEEPALIVE_SECS, productInfo: 'wayside-agent' };
-    void this.#client.setOptions({
+    // The SDK first tries to read `ca` as a file: a connection begun before that would go without it, and the late options would throw where nobody catches.
+    this.#configured = this.#client.setOptions({
       ...options,
       ...(settings.isOverWebSocket ? { mqtt: { webSocketAgent } } : {}),
     } as never);
+    // open() tells of a failure; unheard until then it would end the process.
+    this.#configured.catch(() => undefined);
     this.#client.on('disconnect', (reason: unknown) => this.#over(reasonText(reason)));
     this.#client.on('error', (error: Error) => this.#over(error.message));
   }
 
   async open(): Promise<void> {
-    await this.#inTime('open', this.#client.open());
+    await this.#inTime(
+      'open',
+      this.#configured.then(() => this.#client.open()),
+    );
     this.#client.onMethod(ANY_METHOD, (request, response) => {
       if (request && response) void this.#answer(request, response);
     });
