@@ -554,7 +554,7 @@ test('with another host name the modules of the old one are removed and edgeAgen
   );
   await daemon.stop();
   await daemon.start();
-  expect(await running('edgeAgent')).toBe(true);
+  await until('edgeAgent runs under its new name', () => running('edgeAgent'));
 });
 
 test('listing modules is quick', async () => {
