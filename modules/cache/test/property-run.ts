@@ -29,6 +29,10 @@ const REQUEST_TIMEOUT_MS = 60_000;
 type Random = (below: number) => number;
 type Step = (run: PropertyRun, random: Random) => Promise<void>;
 
+/** How often, and after what pause, a request without an answer is made again. */
+const ASKED_AGAIN_MAX = 10;
+const ASK_AGAIN_MS = 200;
+
 export class PropertyRun {
   readonly seed: number;
   readonly model = new CacheModel();
@@ -170,7 +174,13 @@ export class PropertyRun {
     const asked: Asked = { ...wish, oldestValid: model.oldestValid, newestSeen: model.newestSeen };
     const { generation } = this;
     this.note(`${wish.method} ${path} ${JSON.stringify({ ...wish, method: undefined })}`);
-    const answer = await fetchAll(this.cache.content, path, wish).catch(() => undefined);
+    let answer = await fetchAll(this.cache.content, path, wish).catch(() => undefined);
+    // As clients do where a connection closes without an answer: once more on a new one. A kill shows at the socket before the process's end is heard of.
+    for (let tries = 0; answer === undefined && tries < ASKED_AGAIN_MAX; tries += 1) {
+      await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
+      if (generation !== this.generation || !this.cache.isRunning) break;
+      answer = await fetchAll(this.cache.content, path, wish).catch(() => undefined);
+    }
     if (answer === undefined) {
       if (generation === this.generation && this.cache.isRunning)
         throw this.failure(`${path}: the connection was closed without an answer`);

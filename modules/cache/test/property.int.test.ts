@@ -1,11 +1,11 @@
 // Whatever is done to it at once (requests, changes and trouble at the origin, evictions, purges, kill -9, stops, rotten bits), a client only ever gets
-// bytes of one version that may be served. SEED=n repeats a plan, PROPERTY_SECONDS=n makes it longer.
+// bytes of one version that may be served. SEED=n takes another plan, PROPERTY_SECONDS=n makes it longer.
 
 import { expect, test } from '@jest/globals';
 import { PropertyRun } from './property-run.ts';
 
 const SECONDS = Number(process.env.PROPERTY_SECONDS ?? 10);
-const SEED = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
+const SEED = Number(process.env.SEED ?? 1_849_475_686);
 
 test(
   `every byte is of one version that may be served (SEED=${SEED} PROPERTY_SECONDS=${SECONDS})`,
