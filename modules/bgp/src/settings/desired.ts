@@ -1,6 +1,7 @@
 // Desired properties of the module twin (docs/contracts.md 9): parsed whole, every problem named, nothing applied from a bad document.
 
 import { type ConfigProblem, Secret } from '@wayside/kit';
+import { BGP_ASN_MAX, BGP_LIMITS, BGP_SESSION_ID, isBgpAsn, isBgpPasswordText } from '@wayside/protocol';
 import { type Family, formatAddress, parseAddress } from '../routes/prefix.ts';
 
 export interface ImportRules {
@@ -36,27 +37,9 @@ export interface BgpSettings {
   sessions: SessionSettings[];
 }
 
-/** connected-cache.md 4.4 rule 7: 15 min, 200,000 prefixes, nothing shorter than /8; 4.1: up to /27. */
-const HOLD_SECS_DEFAULT = 900;
-const HOLD_SECS_MAX = 86_400;
-const MAX_PREFIXES_DEFAULT = 200_000;
-const MAX_PREFIXES_MAX = 2_000_000;
-/** All sessions together: 150 bytes a route in BIRD, 9 to 21 here. */
-const MAX_PREFIXES_SUM = 8_000_000;
-const SESSIONS_MAX = 20;
-/** RFC 4271 4.2: 0 or at least 3; without keepalives a dead router would never be noticed, so 0 is refused. */
-const HOLD_TIME_SECS_MIN = 3;
-const HOLD_TIME_SECS_MAX = 65_535;
-/** BIRD's own default. */
-const HOLD_TIME_SECS_DEFAULT = 240;
 const PATH_LENGTH_DEFAULT = 64;
 /** A longer path does not fit into one line of BIRD's control socket. */
 const PATH_LENGTH_MAX = 75;
-/** TCP_MD5SIG_MAXKEYLEN of Linux. */
-const PASSWORD_CHARS_MAX = 80;
-const ASN_MAX = 4_294_967_294;
-/** RFC 7607, RFC 6793 (AS_TRANS), RFC 7300. */
-const ASNS_RESERVED = [0, 23_456, 65_535, 4_294_967_295];
 
 type Plain = Record<string, unknown>;
 
@@ -65,7 +48,7 @@ export function parseDesired(desired: unknown): { settings: BgpSettings; problem
   const settings: BgpSettings = {
     localAsn: reader.asn('localAsn'),
     routerId: reader.routerId('routerId'),
-    holdSecs: reader.integer('holdSecs', 0, HOLD_SECS_MAX, HOLD_SECS_DEFAULT),
+    holdSecs: reader.integer('holdSecs', 0, BGP_LIMITS.holdSecs.max, BGP_LIMITS.holdSecs.default),
     sessions: parseSessions(reader),
   };
   reader.refuseOthers();
@@ -75,14 +58,14 @@ export function parseDesired(desired: unknown): { settings: BgpSettings; problem
 function parseSessions(reader: FieldReader): SessionSettings[] {
   const found = reader.object('sessions');
   const entries = Object.entries(found).filter(([, value]) => value !== null);
-  if (entries.length > SESSIONS_MAX) {
-    reader.problem('sessions', `has ${entries.length} sessions, wanted at most ${SESSIONS_MAX}`);
+  if (entries.length > BGP_LIMITS.sessionsMax) {
+    reader.problem('sessions', `has ${entries.length} sessions, wanted at most ${BGP_LIMITS.sessionsMax}`);
     return [];
   }
   const sessions: SessionSettings[] = [];
   for (const [id, value] of entries) {
     const inner = new FieldReader(`sessions.${id}.`, isPlain(value) ? value : {}, reader.problems);
-    if (!/^[A-Za-z][A-Za-z0-9_]{0,31}$/.test(id))
+    if (!BGP_SESSION_ID.test(id))
       reader.problem(`sessions.${id}`, 'is no session id, wanted a letter, then up to 31 letters, digits or _');
     else if (!isPlain(value)) reader.problem(`sessions.${id}`, `is ${JSON.stringify(value)}, wanted an object`);
     else {
@@ -98,6 +81,7 @@ function parseSession(id: string, reader: FieldReader): { session: SessionSettin
   const neighbor = reader.address('neighborAddress', true);
   const local = reader.address('localAddress', false);
   const family = neighbor?.family ?? 4;
+  const { holdTimeSecs: holdTime, maxPrefixes } = BGP_LIMITS;
   if (local !== undefined && neighbor !== undefined && local.family !== neighbor.family)
     reader.problem('localAddress', `is an IPv${local.family} address, wanted IPv${family} as neighborAddress`);
   const session: SessionSettings = {
@@ -109,8 +93,8 @@ function parseSession(id: string, reader: FieldReader): { session: SessionSettin
     password: reader.password('password'),
     multihop: reader.hops('multihop'),
     ttlSecurity: reader.boolean('ttlSecurity', false),
-    holdTimeSecs: reader.integer('holdTimeSecs', HOLD_TIME_SECS_MIN, HOLD_TIME_SECS_MAX, HOLD_TIME_SECS_DEFAULT),
-    maxPrefixes: reader.integer('maxPrefixes', 1, MAX_PREFIXES_MAX, MAX_PREFIXES_DEFAULT),
+    holdTimeSecs: reader.integer('holdTimeSecs', holdTime.min, holdTime.max, holdTime.default),
+    maxPrefixes: reader.integer('maxPrefixes', 1, maxPrefixes.max, maxPrefixes.default),
     import: parseImport(reader, family),
   };
   const isEnabled = reader.boolean('isEnabled', true);
@@ -149,8 +133,8 @@ function checkTogether(sessions: SessionSettings[], reader: FieldReader): void {
     byAddress.set(neighborAddress, id);
     sum += maxPrefixes;
   }
-  if (sum > MAX_PREFIXES_SUM)
-    reader.problem('sessions', `have ${sum} maxPrefixes in all, wanted at most ${MAX_PREFIXES_SUM}`);
+  if (sum > BGP_LIMITS.maxPrefixesSum)
+    reader.problem('sessions', `have ${sum} maxPrefixes in all, wanted at most ${BGP_LIMITS.maxPrefixesSum}`);
 }
 
 /** Reads the fields of one object and gathers what is wrong with them; a wrong field answers a value that is never used. */
@@ -215,9 +199,8 @@ class FieldReader {
 
   asn(name: string): number {
     const value = this.#take(name);
-    const isAsn = Number.isInteger(value) && (value as number) >= 1 && (value as number) <= ASN_MAX;
-    if (isAsn && !ASNS_RESERVED.includes(value as number)) return value as number;
-    this.#wrong(name, value, `an ASN from 1 to ${ASN_MAX} that is not reserved (23456, 65535)`);
+    if (isBgpAsn(value)) return value;
+    this.#wrong(name, value, `an ASN from 1 to ${BGP_ASN_MAX} that is not reserved (23456, 65535)`);
     return 0;
   }
 
@@ -242,7 +225,10 @@ class FieldReader {
 
   hops(name: string): number | false {
     const value = this.#take(name) ?? false;
-    if (value === false || (Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 255))
+    if (
+      value === false ||
+      (Number.isInteger(value) && (value as number) >= 1 && (value as number) <= BGP_LIMITS.hopsMax)
+    )
       return value as number | false;
     this.#wrong(name, value, 'false or a number of hops from 1 to 255');
     return false;
@@ -252,9 +238,9 @@ class FieldReader {
   password(name: string): Secret | null {
     const value = this.#take(name);
     if (value === undefined) return null;
-    if (typeof value === 'string' && value.length >= 1 && /^[\x20-\x7e]*$/.test(value) && !value.includes('"')) {
-      if (value.length <= PASSWORD_CHARS_MAX) return new Secret(value);
-      this.problem(name, `has ${value.length} characters, wanted at most ${PASSWORD_CHARS_MAX}`);
+    if (typeof value === 'string' && isBgpPasswordText(value)) {
+      if (value.length <= BGP_LIMITS.passwordCharactersMax) return new Secret(value);
+      this.problem(name, `has ${value.length} characters, wanted at most ${BGP_LIMITS.passwordCharactersMax}`);
       return null;
     }
     this.problem(name, 'is [secret], wanted printable ASCII characters without "');

@@ -11,6 +11,40 @@ export const BGP_MESSAGE_BYTES_MAX = 200 * 1024;
 /** Between two BgpState messages of a module on which nothing changes. */
 export const BGP_STATE_INTERVAL_SECS = 60;
 
+/**
+ * Limits of the desired properties (docs/contracts.md 9; connected-cache.md 4.4 rule 7: 15 min, 200,000 prefixes). The module holds to them,
+ * and whoever writes the properties for it refuses the same.
+ */
+export const BGP_LIMITS = {
+  sessionsMax: 20,
+  /** Length of a TCP MD5 key in Linux (TCP_MD5SIG_MAXKEYLEN). */
+  passwordCharactersMax: 80,
+  hopsMax: 255,
+  holdSecs: { max: 86_400, default: 900 },
+  /** RFC 4271 4.2: 0 or at least 3; without keepalives a dead router would never be noticed, so 0 is refused. The default is BIRD's. */
+  holdTimeSecs: { min: 3, max: 65_535, default: 240 },
+  maxPrefixes: { max: 2_000_000, default: 200_000 },
+  /** All sessions together: 150 bytes a route in BIRD, 9 to 21 in the module. */
+  maxPrefixesSum: 8_000_000,
+} as const;
+
+export const BGP_ASN_MAX = 4_294_967_294;
+/** RFC 7607, RFC 6793 (AS_TRANS), RFC 7300. */
+const BGP_ASNS_RESERVED = [0, 23_456, 65_535, 4_294_967_295];
+/** `session1`, `transit_v6`: a key of a twin, and a name in BIRD's configuration. */
+export const BGP_SESSION_ID = /^[A-Za-z][A-Za-z0-9_]{0,31}$/;
+
+/** An AS number that a router can have (RFC 6793). */
+export function isBgpAsn(value: unknown): value is number {
+  if (typeof value !== 'number' || !Number.isInteger(value)) return false;
+  return value >= 1 && value <= BGP_ASN_MAX && !BGP_ASNS_RESERVED.includes(value);
+}
+
+/** Can the text be a TCP MD5 key? Printable ASCII without `"`, which ends a text in BIRD's configuration; the length apart. */
+export function isBgpPasswordText(text: string): boolean {
+  return text !== '' && /^[\x20-\x7e]*$/.test(text) && !text.includes('"');
+}
+
 /** Routes of one session that share their attributes. */
 export interface BgpRouteGroup {
   /** Id of the session in the desired properties. */
