@@ -383,9 +383,15 @@ describe('queries', () => {
     expect(await ask('select nothing from devices where')).toMatchObject({
       Message: expect.stringMatching(/^ErrorCode:ArgumentInvalid;Cannot read the query at position/),
     });
-    expect(await ask('select * from devices order by deviceId')).toMatchObject({
-      Message: expect.stringContaining('ORDER BY is not served'),
+    expect(await ask('select stdev(tags.n) from devices')).toMatchObject({
+      Message: expect.stringContaining('STDEV is not served'),
     });
+    const sites =
+      'select tags.odd as odd, count() as n from devices where tags.fleet = "q" group by tags.odd order by odd';
+    expect((await ask(sites)) as unknown).toEqual([
+      { odd: false, n: expect.any(Number) },
+      { odd: true, n: expect.any(Number) },
+    ]);
   });
 });
 

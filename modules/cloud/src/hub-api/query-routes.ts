@@ -3,7 +3,7 @@
 import { type Request, Router } from 'express';
 import type { HubPlatform } from '../create-platform.ts';
 import { refusal } from '../errors.ts';
-import { parseQuery } from '../query/parse-query.ts';
+import { parseQuery, type Query } from '../query/parse-query.ts';
 import { readQueryPage } from '../query/query-pages.ts';
 import { authorize } from './authorize.ts';
 import { bodyObject, wholeNumber } from './request-fields.ts';
@@ -22,11 +22,16 @@ export function queryRoutes({ db }: HubPlatform): Router {
       ...{ min: 1, max: PAGE_ROWS_MAX, fallback: PAGE_ROWS_DEFAULT },
     });
     const page = await readQueryPage(db, query, rowsMax, header(request, 'x-ms-continuation'));
-    response.setHeader('x-ms-item-type', query.select.kind === 'all' ? 'Twin' : 'Raw');
+    response.setHeader('x-ms-item-type', itemType(query));
     if (page.continuation !== undefined) response.setHeader('x-ms-continuation', page.continuation);
     response.json(page.rows);
   });
   return router;
+}
+
+function itemType({ select, from }: Query): 'Twin' | 'DeviceJob' | 'Raw' {
+  if (select.kind !== 'all') return 'Raw';
+  return from === 'jobs' ? 'DeviceJob' : 'Twin';
 }
 
 function header(request: Request, name: string): string | undefined {

@@ -1,35 +1,16 @@
-// Does a twin document satisfy a condition, and what of it was asked for. Only primitives compare; undefined never equals anything.
+// The value of an expression over a document, does a condition hold, and what of the document was asked for. Only primitives compare;
+// undefined never equals anything.
 
 import type { Json, JsonObject } from '@wayside/protocol';
-import type { Comparison, Condition, Literal, Operand, Path, Selection } from './parse-query.ts';
+import { FUNCTIONS, finite } from './query-functions.ts';
+import type { Arithmetic, Comparison, Condition, Expression, Literal, Path, Selection } from './query-tree.ts';
 
+/** Anything that is not literally true is false. */
 export function holds(condition: Condition | undefined, document: JsonObject): boolean {
-  if (!condition) return true;
-  switch (condition.kind) {
-    case 'and':
-      return condition.conditions.every((part) => holds(part, document));
-    case 'or':
-      return condition.conditions.some((part) => holds(part, document));
-    case 'not':
-      return !holds(condition.condition, document);
-    case 'defined':
-      return valueAt(condition.path, document) !== undefined;
-    case 'truth':
-      return operandValue(condition.operand, document) === true;
-    case 'in': {
-      const value = operandValue(condition.left, document);
-      return isLiteral(value) && condition.list.includes(value) !== condition.negated;
-    }
-    case 'compare':
-      return compare(
-        condition.operator,
-        operandValue(condition.left, document),
-        operandValue(condition.right, document),
-      );
-  }
+  return condition === undefined || evaluate(condition, document) === true;
 }
 
-/** The row a page shows for a document that holds; COUNT is made by the reader of the pages. */
+/** The row a page shows for a document that holds; rows of groups are made in group-rows.ts. */
 export function selectFrom(selection: Selection, document: JsonObject): JsonObject {
   if (selection.kind !== 'paths') return document;
   const row: [string, Json][] = [];
@@ -38,6 +19,63 @@ export function selectFrom(selection: Selection, document: JsonObject): JsonObje
     if (value !== undefined) row.push([alias, value]);
   }
   return Object.fromEntries(row) as JsonObject;
+}
+
+export function valueAt(path: Path, document: JsonObject): Json | undefined {
+  let value: Json | undefined = document;
+  for (const key of pathWithoutSource(path)) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value) || !Object.hasOwn(value, key))
+      return undefined;
+    value = (value as JsonObject)[key];
+  }
+  return value;
+}
+
+/** `devices.`, `devices.modules.` and `devices.jobs.` in front of a path are allowed and say nothing. */
+export function pathWithoutSource(path: Path): Path {
+  if (path[0] !== 'devices' || path.length === 1) return path;
+  return path.slice((path[1] === 'modules' || path[1] === 'jobs') && path.length > 2 ? 2 : 1);
+}
+
+function evaluate(expression: Expression, document: JsonObject): Json | undefined {
+  switch (expression.kind) {
+    case 'literal':
+      return expression.value;
+    case 'path':
+      return valueAt(expression.path, document);
+    case 'call':
+      return FUNCTIONS.get(expression.name)?.value(expression.operands.map((operand) => evaluate(operand, document)));
+    case 'arithmetic':
+      return calculate(expression.operator, evaluate(expression.left, document), evaluate(expression.right, document));
+    case 'compare':
+      return compare(expression.operator, evaluate(expression.left, document), evaluate(expression.right, document));
+    case 'in': {
+      const value = evaluate(expression.left, document);
+      return isLiteral(value) && expression.list.includes(value) !== expression.negated;
+    }
+    case 'not':
+      return !holds(expression.condition, document);
+    case 'and':
+      return expression.conditions.every((part) => holds(part, document));
+    case 'or':
+      return expression.conditions.some((part) => holds(part, document));
+  }
+}
+
+function calculate(operator: Arithmetic, a: Json | undefined, b: Json | undefined): number | undefined {
+  if (typeof a !== 'number' || typeof b !== 'number') return undefined;
+  switch (operator) {
+    case '+':
+      return finite(a + b);
+    case '-':
+      return finite(a - b);
+    case '*':
+      return finite(a * b);
+    case '/':
+      return finite(a / b);
+    case '%':
+      return finite(a % b);
+  }
 }
 
 function compare(operator: Comparison, left: Json | undefined, right: Json | undefined): boolean {
@@ -50,22 +88,6 @@ function compare(operator: Comparison, left: Json | undefined, right: Json | und
   if (operator === '<') return a < b;
   if (operator === '>') return a > b;
   return operator === '<=' ? a <= b : a >= b;
-}
-
-function operandValue(operand: Operand, document: JsonObject): Json | undefined {
-  return operand.kind === 'literal' ? operand.value : valueAt(operand.path, document);
-}
-
-function valueAt(path: Path, document: JsonObject): Json | undefined {
-  // `devices.` and `devices.modules.` in front of a path are allowed and say nothing.
-  const from = path[0] === 'devices' ? (path[1] === 'modules' ? 2 : 1) : 0;
-  let value: Json | undefined = document;
-  for (const key of path.slice(from)) {
-    if (typeof value !== 'object' || value === null || Array.isArray(value) || !Object.hasOwn(value, key))
-      return undefined;
-    value = (value as JsonObject)[key];
-  }
-  return value;
 }
 
 function isLiteral(value: Json | undefined): value is Literal {

@@ -1,23 +1,20 @@
-// Runs a query over the twins, page by page, in order of id: what was changed meanwhile is seen as it is when its page is read.
+// Runs a query page by page. Plain pages go on behind the last identity; ordered and grouped ones behind the last rank, so that a page
+// needs no memory of the one before and holds no more than its own rows.
 
-import type { JsonObject } from '@wayside/protocol';
+import { createHash } from 'node:crypto';
+import type { Json, JsonObject } from '@wayside/protocol';
 import { refusal } from '../errors.ts';
-import { type IdentityRow, toDevice, toModule } from '../identity/identity-record.ts';
 import type { Db } from '../store/tables.ts';
-import { twinJson } from '../twins/twin-json.ts';
-import { toTwin } from '../twins/twin-rows.ts';
-import { holds, selectFrom } from './evaluate-query.ts';
-import type { Query } from './parse-query.ts';
+import { selectFrom, valueAt } from './evaluate-query.ts';
+import { GroupRows } from './group-rows.ts';
+import { type Rank, type RankToken, readToken, writeToken } from './page-token.ts';
+import { type QueryDocument, SOURCE_START, type SourcePlace, twinDocuments } from './query-source.ts';
+import type { Query } from './query-tree.ts';
+import { compareValues } from './value-order.ts';
 
-/** Twins read from the store at once: the event loop is free between two batches. */
-const BATCH_TWINS = 200;
-
-/** Where a page begins: after this identity, with so many rows given already (for TOP). */
-interface Position {
-  deviceId: string;
-  moduleId: string;
-  given: number;
-}
+/** A token of ten such texts and an id stays under the 16 KiB of headers that HTTP clients and servers take. */
+const RANK_TEXT_CHARS_MAX = 128;
+const RANK_ID_CHARS_MAX = 512;
 
 export interface QueryPage {
   rows: JsonObject[];
@@ -25,102 +22,133 @@ export interface QueryPage {
   continuation?: string;
 }
 
+interface Ranked {
+  rank: Rank;
+  row: JsonObject;
+}
+
+/** One page of at most `rowsMax` rows. Throws CLOUD_ARGUMENT_INVALID for a continuation that is none of this query's kind. */
 export async function readQueryPage(
   db: Db,
   query: Query,
   rowsMax: number,
   continuation: string | undefined,
 ): Promise<QueryPage> {
-  if (query.select.kind === 'count') return { rows: [{ [query.select.alias]: await count(db, query) }] };
-  const position = readPosition(continuation);
-  const wanted = Math.min(rowsMax, (query.top ?? Number.POSITIVE_INFINITY) - position.given);
+  if (query.select.kind === 'aggregates' || query.orderBy) return rankedPage(db, query, rowsMax, continuation);
+  return plainPage(query, rowsMax, continuation, (place) => documentsOf(db, query, place));
+}
+
+async function plainPage(
+  query: Query,
+  rowsMax: number,
+  continuation: string | undefined,
+  documents: (place: SourcePlace) => AsyncIterable<QueryDocument>,
+): Promise<QueryPage> {
+  const token = readToken('place', continuation);
+  const place: SourcePlace = token ? { deviceId: token.deviceId, moduleId: token.moduleId } : { ...SOURCE_START };
+  const before = token?.given ?? 0;
+  const wanted = wantedRows(query, rowsMax, before);
   const rows: JsonObject[] = [];
+  if (wanted === 0) return { rows };
   // One row more than wanted tells whether there is a next page.
-  for await (const { document, deviceId, moduleId } of documents(db, query, position)) {
+  for await (const { document, deviceId, moduleId } of documents(place)) {
     if (rows.length >= wanted) {
-      const given = position.given + rows.length;
-      const atTop = query.top !== undefined && given >= query.top;
-      return { rows, ...(atTop ? {} : { continuation: writePosition({ ...position, given }) }) };
+      const given = before + rows.length;
+      return isAtTop(query, given) ? { rows } : { rows, continuation: writeToken({ kind: 'place', ...place, given }) };
     }
     rows.push(selectFrom(query.select, document));
-    position.deviceId = deviceId;
-    position.moduleId = moduleId;
+    place.deviceId = deviceId;
+    place.moduleId = moduleId;
   }
   return { rows };
 }
 
-async function count(db: Db, query: Query): Promise<number> {
-  let total = 0;
-  for await (const _ of documents(db, query, { deviceId: '', moduleId: '', given: 0 })) total += 1;
-  return total;
+async function rankedPage(db: Db, query: Query, rowsMax: number, continuation: string | undefined): Promise<QueryPage> {
+  const token = readToken('rank', continuation);
+  const before = token?.given ?? 0;
+  const wanted = wantedRows(query, rowsMax, before);
+  if (wanted === 0) return { rows: [] };
+  const isDescending = (query.orderBy ?? []).map((item) => item.descending);
+  const best = new FirstRows(wanted + 1, isDescending, token?.rank);
+  for await (const ranked of rankedRows(db, query)) best.offer(ranked);
+  const rows = best.rows.slice(0, wanted).map(({ row }) => row);
+  const last = best.rows[wanted - 1];
+  const given = before + rows.length;
+  if (best.rows.length <= wanted || !last || isAtTop(query, given)) return { rows };
+  return { rows, continuation: writeToken({ kind: 'rank', rank: last.rank, given } satisfies RankToken) };
 }
 
-async function* documents(db: Db, query: Query, from: Position) {
-  let { deviceId, moduleId } = from;
-  for (;;) {
-    const rows = await readBatch(db, query.from, deviceId, moduleId);
-    for (const { twin, identity } of rows) {
-      const document = twinJson(
-        toTwin(twin),
-        query.from === 'modules' ? toModule(identity) : toDevice(identity),
-      ) as unknown as JsonObject;
-      if (holds(query.where, document)) yield { document, deviceId: twin.device_id, moduleId: twin.module_id };
+async function* rankedRows(db: Db, query: Query): AsyncGenerator<Ranked> {
+  const valuesOf = (row: JsonObject) => (query.orderBy ?? []).map(({ path }) => rankValue(valueAt(path, row)));
+  const documents = documentsOf(db, query, SOURCE_START);
+  if (query.select.kind !== 'aggregates') {
+    for await (const { document, deviceId, moduleId } of documents) {
+      const rank = { values: valuesOf(document), id: JSON.stringify([deviceId, moduleId]) };
+      yield { rank, row: selectFrom(query.select, document) };
     }
-    const last = rows.at(-1);
-    if (!last || rows.length < BATCH_TWINS) return;
-    deviceId = last.twin.device_id;
-    moduleId = last.twin.module_id;
+    return;
+  }
+  const groups = new GroupRows(query.select.items, query.groupBy);
+  for await (const { document } of documents) groups.add(document);
+  for (const { key, row } of groups.rows()) yield { rank: { values: valuesOf(row), id: rankId(key) }, row };
+}
+
+// A rank travels in a header: texts are compared by their beginning, lists and objects are all alike, long keys become a digest.
+function rankValue(value: Json | undefined): Json | undefined {
+  if (typeof value === 'string') return value.slice(0, RANK_TEXT_CHARS_MAX);
+  return typeof value === 'object' && value !== null ? {} : value;
+}
+
+function rankId(key: string): string {
+  return key.length <= RANK_ID_CHARS_MAX ? key : createHash('sha256').update(key).digest('hex');
+}
+
+function documentsOf(db: Db, query: Query, place: SourcePlace): AsyncGenerator<QueryDocument> {
+  if (query.from === 'jobs')
+    throw refusal('CLOUD_QUERY_INVALID', 'Cannot run the query: FROM devices.jobs is not served');
+  return twinDocuments(db, query.from, query.where, place);
+}
+
+/** The first `rowsMax` rows by rank behind `after`, kept in order. */
+class FirstRows {
+  readonly rows: Ranked[] = [];
+  private readonly rowsMax: number;
+  private readonly isDescending: readonly boolean[];
+  private readonly after: Rank | undefined;
+
+  constructor(rowsMax: number, isDescending: readonly boolean[], after: Rank | undefined) {
+    this.rowsMax = rowsMax;
+    this.isDescending = isDescending;
+    this.after = after;
+  }
+
+  offer(ranked: Ranked): void {
+    if (this.after && this.compare(ranked.rank, this.after) <= 0) return;
+    let low = 0;
+    let high = this.rows.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.compare(this.rows[middle]!.rank, ranked.rank) < 0) low = middle + 1;
+      else high = middle;
+    }
+    if (low >= this.rowsMax) return;
+    this.rows.splice(low, 0, ranked);
+    if (this.rows.length > this.rowsMax) this.rows.pop();
+  }
+
+  private compare(a: Rank, b: Rank): number {
+    for (const [index, descending] of this.isDescending.entries()) {
+      const order = compareValues(a.values[index] as Json | undefined, b.values[index] as Json | undefined);
+      if (order !== 0) return descending ? -order : order;
+    }
+    return compareValues(a.id, b.id);
   }
 }
 
-async function readBatch(db: Db, from: 'devices' | 'modules', deviceId: string, moduleId: string) {
-  const twins = await db
-    .selectFrom('twin')
-    .selectAll()
-    .where('module_id', from === 'devices' ? '=' : '!=', '')
-    .where((of) =>
-      of.or([of('device_id', '>', deviceId), of.and([of('device_id', '=', deviceId), of('module_id', '>', moduleId)])]),
-    )
-    .orderBy('device_id')
-    .orderBy('module_id')
-    .limit(BATCH_TWINS)
-    .execute();
-  const last = twins.at(-1);
-  const first = twins[0];
-  if (!first || !last) return [];
-  const identities = await db
-    .selectFrom('identity')
-    .selectAll()
-    .where('device_id', '>=', first.device_id)
-    .where('device_id', '<=', last.device_id)
-    .where('module_id', from === 'devices' ? '=' : '!=', '')
-    .execute();
-  const byKey = new Map(identities.map((row): [string, IdentityRow] => [keyOf(row), row]));
-  return twins.flatMap((twin) => {
-    const identity = byKey.get(keyOf(twin));
-    return identity ? [{ twin, identity }] : [];
-  });
+function wantedRows(query: Query, rowsMax: number, given: number): number {
+  return Math.max(0, Math.min(rowsMax, (query.top ?? Number.POSITIVE_INFINITY) - given));
 }
 
-function keyOf(row: { device_id: string; module_id: string }): string {
-  return JSON.stringify([row.device_id, row.module_id]);
-}
-
-function writePosition(position: Position): string {
-  return Buffer.from(JSON.stringify([position.deviceId, position.moduleId, position.given])).toString('base64url');
-}
-
-function readPosition(continuation: string | undefined): Position {
-  if (continuation === undefined) return { deviceId: '', moduleId: '', given: 0 };
-  try {
-    const [deviceId, moduleId, given] = JSON.parse(
-      Buffer.from(continuation, 'base64url').toString('utf8'),
-    ) as unknown[];
-    if (typeof deviceId === 'string' && typeof moduleId === 'string' && Number.isSafeInteger(given)) {
-      return { deviceId, moduleId, given: given as number };
-    }
-  } catch {
-    // Falls through: any other text is no token of ours.
-  }
-  throw refusal('CLOUD_ARGUMENT_INVALID', 'Cannot read x-ms-continuation: it is no token of this hub');
+function isAtTop(query: Query, given: number): boolean {
+  return query.top !== undefined && given >= query.top;
 }

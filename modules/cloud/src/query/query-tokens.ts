@@ -12,9 +12,10 @@ export type Token =
 /** Longest query text read. */
 const QUERY_CHARS_MAX = 32 * 1024;
 
-// One alternative each: space, number, word, [[escaped word]], string in either quote (doubled = itself), operator.
+// One alternative each: space, number, word, [[escaped word]], string in either quote (doubled = itself), operator. A sign is an operator;
+// a hyphen inside a word belongs to it, as names of devices and tags have it.
 const TOKEN =
-  /\s+|(?<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|(?<word>[A-Za-z_$][\w$-]*)|\[\[(?<escaped>[^\]]+)\]\]|'(?<single>(?:[^']|'')*)'|"(?<double>(?:[^"]|"")*)"|(?<symbol><=|>=|!=|<>|[=<>(),.*[\]])/y;
+  /\s+|(?<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|(?<word>[\p{L}_$][\p{L}\p{N}_$-]*)|\[\[(?<escaped>[^\]]+)\]\]|'(?<single>(?:[^']|'')*)'|"(?<double>(?:[^"]|"")*)"|(?<symbol><=|>=|!=|<>|[=<>(),.*[\]+\-/%])/uy;
 
 export function readTokens(text: string): Token[] {
   if (text.length > QUERY_CHARS_MAX) {
@@ -24,7 +25,6 @@ export function readTokens(text: string): Token[] {
     );
   }
   const tokens: Token[] = [];
-  TOKEN.lastIndex = 0;
   for (let at = 0; at < text.length; at = TOKEN.lastIndex) {
     TOKEN.lastIndex = at;
     const groups = TOKEN.exec(text)?.groups;
