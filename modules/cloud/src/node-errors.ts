@@ -41,8 +41,12 @@ export const NODE_ERRORS = {
     meaning: 'Too many failed logins as this user came from this address.',
     action: 'Wait the time the answer names.',
   },
+  CLOUD_CSRF_REFUSED: {
+    meaning: 'A change came with the session cookie of a browser, and nothing shows that a page of this cloud sent it.',
+    action: 'Reload the page and repeat the change. Programs use a bearer token in place of the cookie.',
+  },
   CLOUD_SESSION_INVALID: {
-    meaning: 'The request carries no bearer token, or one that is unknown or expired.',
+    meaning: 'The request carries no bearer token or session cookie, or one that is unknown or expired.',
     action: 'Log in again (POST /api/v1/sessions, `wayside login`).',
   },
   CLOUD_RIGHT_MISSING: {

@@ -28,6 +28,7 @@ import { cloudUrlOf } from './nodes/provisioning-command.ts';
 import { Registration } from './nodes/registration.ts';
 import type { NodeDb, NodeTableMap } from './nodes/tables.ts';
 import { Timeline } from './nodes/timeline.ts';
+import { Access } from './people/access.ts';
 import { ensureAdmin, ensureSecretFile } from './people/first-start.ts';
 import { People } from './people/people.ts';
 import { runCertificateRenewal } from './pki/certificate-renewal.ts';
@@ -128,6 +129,7 @@ async function createServices(config: CloudConfig, parts: ServiceParts): Promise
   const accounts = await Accounts.open(db, clock, await ensureCustomerId(db));
   const people = new People({ db, clock, sessionMs: config.sessionHours * HOUR_MS });
   await ensureAdmin(people, config.stateDir);
+  const access = new Access(people);
   const timeline = new Timeline(db, () => clock.nowMs());
   const images = { prefix: config.imagePrefix, tag: config.imageTag };
   const rules = { driveSizeGbMin: config.driveSizeGbMin };
@@ -189,7 +191,7 @@ async function createServices(config: CloudConfig, parts: ServiceParts): Promise
   const caCertificate = identity.authority;
   const registration = new Registration({ db, platform, clock, timeline, images, endpoint, caCertificate });
   return {
-    ...{ db, platform, clock, logger, people, accounts, nodes, registration, timeline, watch, probes, intake },
+    ...{ db, platform, clock, logger, people, access, accounts, nodes, registration, timeline, watch, probes, intake },
     ...{ metrics, unfollow, openRouting: opened, bgpIntake, routing: opened.routing, prefixes: opened.book },
     clientAddresses: new ClientAddresses(config.trustedProxies),
     version: CLOUD_VERSION,
@@ -210,7 +212,7 @@ async function openHttps(
   const app = createWebApp({
     routes: apiRoutes(services),
     hubRouter: createHubRouter(platform),
-    people: services.people,
+    access: services.access,
     metrics: services.metrics,
     metricsPublic: config.metricsPublic,
     metricsToken: await ensureSecretFile(join(config.stateDir, 'metrics-token')),

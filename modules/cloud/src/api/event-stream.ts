@@ -63,6 +63,7 @@ async function replay(parts: ApiParts, writer: EventWriter, after: number): Prom
 }
 
 async function keepAlive(parts: ApiParts, call: Call, response: Response): Promise<void> {
+  // A store that does not answer for a moment ends no stream.
   const person =
     call.token === undefined ? undefined : await parts.people.personOf(call.token).catch(() => call.person);
   if (!person) response.end();

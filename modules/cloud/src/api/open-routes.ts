@@ -1,10 +1,12 @@
 // Routes that need no login: health, CA, description of the API, registration of a node, login itself.
 
 import type { ProvisionRequest } from '@wayside/protocol';
+import { requireOwnOrigin } from '../people/access.ts';
 import { PASSWORD_CHARACTERS_MAX } from '../people/password.ts';
+import { cookieToken, csrfTokenOf, endedSessionCookie, sessionCookie } from '../people/session-cookie.ts';
 import { openApiDocument } from './openapi.ts';
 import type { ApiParts } from './parts.ts';
-import { json, type Route, type Schema } from './route.ts';
+import { type Answer, type Call, json, type Route, type Schema } from './route.ts';
 import { ref } from './schemas.ts';
 
 /** Strangers may send this much. */
@@ -16,7 +18,16 @@ const shortText = (max: number): Schema => ({ type: 'string', minLength: 1, maxL
 
 const LOGIN: Schema = {
   type: 'object',
-  properties: { username: shortText(100), password: shortText(PASSWORD_CHARACTERS_MAX) },
+  properties: {
+    username: shortText(100),
+    password: shortText(PASSWORD_CHARACTERS_MAX),
+    cookie: {
+      type: 'boolean',
+      default: false,
+      description:
+        'true: the session comes as an HttpOnly cookie, and the answer holds the CSRF token in place of the token.',
+    },
+  },
   required: ['username', 'password'],
   additionalProperties: false,
 };
@@ -84,15 +95,15 @@ export function openRoutes(parts: ApiParts, allRoutes: () => readonly Route[]): 
       method: 'post',
       path: '/sessions',
       right: 'none',
-      summary: 'Log in',
+      summary: 'Log in, for a bearer token or a cookie',
       body: { schema: LOGIN, checkedBy: 'schema', bytesMax: OPEN_BODY_BYTES_MAX },
-      success: { status: 200, description: 'Bearer token.', schema: ref('Session') },
-      refusals: [401, 429],
-      handle: async ({ body, source }) => {
-        const { username, password } = body as { username: string; password: string };
-        const { token, expiresAtMs } = await parts.people.login(username, password, source);
-        return json({ token, expiresAtUtc: new Date(expiresAtMs).toISOString() });
+      success: {
+        status: 200,
+        description: 'Bearer token, or CSRF token of the cookie session.',
+        schema: ref('Session'),
       },
+      refusals: [401, 403, 429],
+      handle: (call) => logIn(parts, call),
     },
     {
       method: 'delete',
@@ -102,7 +113,7 @@ export function openRoutes(parts: ApiParts, allRoutes: () => readonly Route[]): 
       success: { status: 204, description: 'Logged out.' },
       handle: async ({ token }) => {
         if (token !== undefined) await parts.people.logout(token);
-        return { empty: true };
+        return { empty: true, setCookie: endedSessionCookie() };
       },
     },
     {
@@ -114,4 +125,17 @@ export function openRoutes(parts: ApiParts, allRoutes: () => readonly Route[]): 
       handle: async () => json(parts.platform.connectionStrings()),
     },
   ];
+}
+
+async function logIn({ people, clock }: ApiParts, call: Call): Promise<Answer> {
+  const { username, password, cookie } = call.body as { username: string; password: string; cookie: boolean };
+  if (cookie) requireOwnOrigin(call);
+  const { token, expiresAtMs } = await people.login(username, password, call.source);
+  const expiresAtUtc = new Date(expiresAtMs).toISOString();
+  if (!cookie) return json({ token, expiresAtUtc });
+  // A session that the browser brought along may be somebody else's plant: the new one takes its place, and it ends.
+  const former = cookieToken(call.headers);
+  if (former !== undefined) await people.logout(former);
+  const answer = { csrfToken: csrfTokenOf(token), expiresAtUtc };
+  return { ...json(answer), setCookie: sessionCookie(token, expiresAtMs - clock.nowMs()) };
 }

@@ -1,5 +1,6 @@
 // The OpenAPI 3.1 document of /api/v1, made from the same list of routes that the router serves.
 
+import { CSRF_HEADER, SESSION_COOKIE } from '../people/session-cookie.ts';
 import type { Route, Schema } from './route.ts';
 import { ref, SCHEMAS } from './schemas.ts';
 
@@ -31,7 +32,13 @@ export function openApiDocument(routes: readonly Route[], version: string): Sche
     paths,
     components: {
       schemas: SCHEMAS,
-      securitySchemes: { session: { type: 'http', scheme: 'bearer', description: 'Token of POST /sessions.' } },
+      securitySchemes: {
+        session: { type: 'http', scheme: 'bearer', description: 'Token of POST /sessions.' },
+        cookie: {
+          ...{ type: 'apiKey', in: 'cookie', name: SESSION_COOKIE },
+          description: `Session of a browser; changes need the header ${CSRF_HEADER} and come from the cloud's own origin.`,
+        },
+      },
     },
   };
 }
@@ -49,7 +56,9 @@ function operationOf(route: Route): Schema {
   return {
     operationId: operationId(route),
     summary: route.summary,
-    ...(route.right === 'none' ? { security: [] } : { security: [{ session: [] }], 'x-right': route.right }),
+    ...(route.right === 'none'
+      ? { security: [] }
+      : { security: [{ session: [] }, { cookie: [] }], 'x-right': route.right }),
     parameters: [...pathParameters(route), ...queryParameters(route)],
     ...(route.body
       ? { requestBody: { required: true, content: { 'application/json': { schema: route.body.schema } } } }

@@ -9,6 +9,7 @@ import type { NodeRegistry } from '../nodes/node-registry.ts';
 import type { Registration } from '../nodes/registration.ts';
 import type { NodeDb } from '../nodes/tables.ts';
 import type { Timeline } from '../nodes/timeline.ts';
+import type { Access } from '../people/access.ts';
 import type { People } from '../people/people.ts';
 import type { Platform } from '../platform.ts';
 import type { PrefixBook } from '../routing/prefix-book.ts';
@@ -21,6 +22,7 @@ export interface ApiParts {
   clock: Clock;
   logger: Logger;
   people: People;
+  access: Access;
   accounts: Accounts;
   nodes: NodeRegistry;
   routing: Routing;

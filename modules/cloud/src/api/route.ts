@@ -1,7 +1,8 @@
 // What a route of /api/v1 is. The router and the OpenAPI document are both made from the one list of them, so neither can forget the other.
 
 import type { Request, Response } from 'express';
-import type { Person, Right } from '../people/access.ts';
+import type { Caller } from '../people/access.ts';
+import type { Person, Right } from '../people/roles.ts';
 
 /** JSON Schema 2020-12, as OpenAPI 3.1 takes it. */
 export type Schema = { [keyword: string]: unknown };
@@ -14,13 +15,18 @@ export interface Call {
   body: unknown;
   /** Who calls; undefined only on routes with right 'none'. */
   person: Person | undefined;
-  /** Bearer token of the call, secret. */
+  /** The same with what it came with. */
+  caller: Caller | undefined;
+  /** Session token of the call, secret. */
   token: string | undefined;
+  method: string;
+  headers: Request['headers'];
   /** Address of the caller's socket. */
   source: string;
 }
 
-export type Answer = { json: unknown } | { text: string } | { empty: true };
+/** `setCookie` = value of Set-Cookie. */
+export type Answer = ({ json: unknown } | { text: string } | { empty: true }) & { setCookie?: string };
 
 interface RouteBase {
   method: 'get' | 'post' | 'put' | 'patch' | 'delete';

@@ -9,7 +9,11 @@ import { apiRoutes } from './routes.ts';
 import { NODE_CREATE, SCHEMAS } from './schemas.ts';
 
 const routes = apiRoutes({} as ApiParts);
-const router = createApiRouter({ routes, people: { personOf: async () => undefined }, logger: silentLogger });
+const router = createApiRouter({
+  routes,
+  access: { callerOf: async () => Promise.reject(new Error('nobody')) },
+  logger: silentLogger,
+});
 type Paths = { [path: string]: { [method: string]: { responses: object; security: unknown[] } } };
 const { paths } = openApiDocument(routes, '1.2.3') as { paths: Paths };
 
@@ -76,7 +80,7 @@ describe('the OpenAPI document', () => {
       'post /sessions',
     ]);
     for (const route of routes) {
-      expect(paths[route.path]?.[route.method]?.security.length).toBe(route.right === 'none' ? 0 : 1);
+      expect(paths[route.path]?.[route.method]?.security.length).toBe(route.right === 'none' ? 0 : 2);
     }
   });
 

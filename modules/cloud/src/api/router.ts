@@ -4,17 +4,16 @@ import type { Logger } from '@wayside/kit';
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
 import { refusal } from '../errors.ts';
-import { mayDo, type Person } from '../people/access.ts';
-import type { People } from '../people/people.ts';
+import { type Access, type Caller, requireRight } from '../people/access.ts';
+import type { Right } from '../people/roles.ts';
 import { sendError } from './error-response.ts';
 import type { Answer, Call, Route, Schema } from './route.ts';
 
-const BEARER = /^Bearer +([A-Za-z0-9_-]{1,200})$/i;
 const PROBLEMS_MAX = 50;
 
 export interface ApiRouterOptions {
   routes: readonly Route[];
-  people: Pick<People, 'personOf'>;
+  access: Pick<Access, 'callerOf'>;
   logger: Logger;
   /** Called when an answer is complete. */
   onAnswer?(route: Route, status: number, durationMs: number): void;
@@ -40,10 +39,10 @@ export function toExpressPath(path: string): string {
 }
 
 function handlersOf(route: Route, options: ApiRouterOptions): RequestHandler[] {
-  const callers = new WeakMap<Request, { person: Person; token: string }>();
+  const callers = new WeakMap<Request, Caller>();
   // Before the body is read: a stranger makes us buffer nothing.
   const authenticate: RequestHandler = async (request, _response, next) => {
-    if (route.right !== 'none') callers.set(request, await authenticated(request, route, options.people));
+    if (route.right !== 'none') callers.set(request, await authenticated(request, route.right, options.access));
     next();
   };
   const checkQuery = compile({ type: 'object', properties: route.query ?? {}, additionalProperties: false }, true);
@@ -59,8 +58,11 @@ function handlersOf(route: Route, options: ApiRouterOptions): RequestHandler[] {
       params: request.params as { [name: string]: string },
       query,
       body: request.body,
+      caller,
       person: caller?.person,
       token: caller?.token,
+      method: request.method,
+      headers: request.headers,
       source: sourceOf(request),
     };
     // Answers hold keys and states of the moment.
@@ -74,26 +76,10 @@ function handlersOf(route: Route, options: ApiRouterOptions): RequestHandler[] {
 
 const NO_BODY = 'Cannot read the request: it has no JSON body (content type application/json)';
 
-async function authenticated(
-  request: Request,
-  route: Route,
-  people: Pick<People, 'personOf'>,
-): Promise<{ person: Person; token: string }> {
-  const token = bearerToken(request);
-  const person = token === undefined ? undefined : await people.personOf(token);
-  if (token === undefined || !person) {
-    const why = token === undefined ? 'no bearer token was sent' : 'the token is unknown or expired';
-    throw refusal('CLOUD_SESSION_INVALID', `Cannot ${request.method} ${request.baseUrl}${request.path}: ${why}`);
-  }
-  if (route.right !== 'none' && !mayDo(person, route.right)) {
-    const message = `Cannot ${request.method} ${request.baseUrl}${request.path}: ${person.username} is ${person.role}, wanted the right "${route.right}"`;
-    throw refusal('CLOUD_RIGHT_MISSING', message);
-  }
-  return { person, token };
-}
-
-export function bearerToken(request: Request): string | undefined {
-  return BEARER.exec(request.headers.authorization ?? '')?.[1];
+async function authenticated(request: Request, right: Right, access: Pick<Access, 'callerOf'>): Promise<Caller> {
+  const caller = await access.callerOf(request);
+  requireRight(caller, right, `${request.method} ${request.baseUrl}${request.path}`);
+  return caller;
 }
 
 /** Of the socket: forwarded headers are a claim. */
@@ -103,6 +89,7 @@ function sourceOf(request: Request): string {
 
 function send(response: Response, route: Route, answer: Answer): void {
   response.status(route.success.status);
+  if (answer.setCookie !== undefined) response.append('set-cookie', answer.setCookie);
   if ('json' in answer) response.json(answer.json);
   else if ('text' in answer) response.type(route.success.contentType ?? 'text/plain').send(answer.text);
   else response.end();

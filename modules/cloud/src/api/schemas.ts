@@ -139,7 +139,7 @@ export const SCHEMAS = {
     },
   }),
   Health: object({ status: { const: 'ok' }, version: text }),
-  Session: object({ token: text, expiresAtUtc: time }),
+  Session: object({ token: text, csrfToken: text, expiresAtUtc: time }, ['token', 'csrfToken']),
   ConnectionStrings: object({
     iothubowner: text,
     service: text,

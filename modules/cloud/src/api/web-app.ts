@@ -6,16 +6,16 @@ import type { Logger } from '@wayside/kit';
 import express, { type Express, type Request, type RequestHandler, type Router } from 'express';
 import { refusal } from '../errors.ts';
 import type { CloudMetrics } from '../health/prometheus.ts';
-import { mayDo } from '../people/access.ts';
-import type { People } from '../people/people.ts';
+import { type Access, bearerToken } from '../people/access.ts';
+import { mayDo } from '../people/roles.ts';
 import { sendError } from './error-response.ts';
 import type { Route } from './route.ts';
-import { bearerToken, createApiRouter } from './router.ts';
+import { createApiRouter } from './router.ts';
 
 export interface WebAppOptions {
   routes: readonly Route[];
   hubRouter: Router;
-  people: People;
+  access: Access;
   metrics: CloudMetrics;
   metricsPublic: boolean;
   /** Token of the file metrics-token, secret. */
@@ -26,7 +26,7 @@ export interface WebAppOptions {
 }
 
 export function createWebApp(options: WebAppOptions): Express {
-  const { routes, people, logger, metrics } = options;
+  const { routes, access, logger, metrics } = options;
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -34,7 +34,7 @@ export function createWebApp(options: WebAppOptions): Express {
     response.set('x-content-type-options', 'nosniff');
     next();
   });
-  app.use('/api/v1', createApiRouter({ routes, people, logger, onAnswer: metrics.onAnswer }));
+  app.use('/api/v1', createApiRouter({ routes, access, logger, onAnswer: metrics.onAnswer }));
   app.get('/install.sh', installer(options.installScript));
   app.get('/metrics', metricsAnswer(options));
   app.use(options.hubRouter);
@@ -62,8 +62,7 @@ function installer(path: string): RequestHandler {
 
 function metricsAnswer(options: WebAppOptions): RequestHandler {
   return async (request, response) => {
-    const token = bearerToken(request);
-    if (!options.metricsPublic && !(await mayReadMetrics(options, token))) {
+    if (!options.metricsPublic && !(await mayReadMetrics(options, request))) {
       throw refusal(
         'CLOUD_SESSION_INVALID',
         'Cannot read the metrics: wanted the token of the file metrics-token, or of a login',
@@ -73,11 +72,11 @@ function metricsAnswer(options: WebAppOptions): RequestHandler {
   };
 }
 
-async function mayReadMetrics(options: WebAppOptions, token: string | undefined): Promise<boolean> {
-  if (token === undefined) return false;
-  if (timingSafeEqual(sha256(token), sha256(options.metricsToken))) return true;
-  const person = await options.people.personOf(token);
-  return person !== undefined && mayDo(person, 'read');
+async function mayReadMetrics(options: WebAppOptions, request: Request): Promise<boolean> {
+  const token = bearerToken(request);
+  if (token !== undefined && timingSafeEqual(sha256(token), sha256(options.metricsToken))) return true;
+  const caller = await options.access.callerOf(request).catch(() => undefined);
+  return caller !== undefined && mayDo(caller.person, 'read');
 }
 
 function sha256(text: string): Buffer {

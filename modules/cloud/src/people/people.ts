@@ -4,9 +4,9 @@ import { createHash, randomBytes } from 'node:crypto';
 import { type Clock, EdgeError } from '@wayside/kit';
 import { refusal } from '../errors.ts';
 import type { NodeDb } from '../nodes/tables.ts';
-import type { Person } from './access.ts';
 import { FailureLimit } from './failure-limit.ts';
 import { hashPassword, verifyPassword } from './password.ts';
+import type { Person } from './roles.ts';
 
 const TOKEN_BYTES = 32;
 /** Logins of one user at a time; a further one ends the oldest. */
