@@ -9,7 +9,7 @@ import { NodeRegistry } from '../src/nodes/node-registry.ts';
 import type { NodeDb, NodeTableMap } from '../src/nodes/tables.ts';
 import { Timeline } from '../src/nodes/timeline.ts';
 import type { DeviceIdentity, ModuleIdentity, PlatformEvents, TelemetryMessage, Twin } from '../src/platform.ts';
-import { openStore } from '../src/store/open-store.ts';
+import { openTestStore } from './store-under-test.ts';
 
 export const CUSTOMER_ID = 'c0000000-0000-4000-8000-000000000000';
 export const IMAGES = { prefix: 'wayside/', tag: '1.2.3' };
@@ -126,7 +126,7 @@ export interface NodeBench {
 }
 
 export async function createBench(): Promise<NodeBench> {
-  const db: NodeDb = (await openStore(':memory:')).withTables<NodeTableMap>();
+  const db: NodeDb = (await openTestStore()).withTables<NodeTableMap>();
   const clock = new FakeClock();
   const platform = new FakePlatform();
   const timeline = new Timeline(db, () => clock.nowMs());

@@ -2,11 +2,11 @@ import { once } from 'node:events';
 import { duplexPair } from 'node:stream';
 import { expect, test } from '@jest/globals';
 import { FakeClock, silentLogger } from '@wayside/kit';
+import { openTestStore } from '../../test/store-under-test.ts';
 import { Registry } from '../identity/registry.ts';
 import type { SasAuthenticator } from '../identity/sas-authenticator.ts';
 import { PlatformBus } from '../platform-events.ts';
 import { CommitGroup } from '../store/commit-group.ts';
-import { openStore } from '../store/open-store.ts';
 import type { TelemetryIntake } from '../telemetry/telemetry-intake.ts';
 import { TwinService } from '../twins/twin-service.ts';
 import { DeviceFront } from './device-front.ts';
@@ -24,7 +24,7 @@ test.each([
 ])(
   'a device that is %s after its token was proved and before CONNACK does not stay connected',
   async (_what, change) => {
-    const db = await openStore(':memory:');
+    const db = await openTestStore();
     const clock = new FakeClock();
     const bus = new PlatformBus(silentLogger);
     const commits = new CommitGroup(db);

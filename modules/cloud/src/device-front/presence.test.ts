@@ -1,10 +1,10 @@
 import { Writable } from 'node:stream';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { createLogger, FakeClock } from '@wayside/kit';
+import { openTestStore } from '../../test/store-under-test.ts';
 import { insertDevice, readIdentity } from '../identity/identity-rows.ts';
 import { PlatformBus } from '../platform-events.ts';
 import { CommitGroup } from '../store/commit-group.ts';
-import { openStore } from '../store/open-store.ts';
 import type { Db } from '../store/tables.ts';
 import { forgetConnections, Presence } from './presence.ts';
 
@@ -15,7 +15,7 @@ let events: string[];
 const clock = new FakeClock();
 beforeEach(async () => {
   const logger = createLogger({ module: 'test', stream: new Writable({ write: (_chunk, _encoding, done) => done() }) });
-  db = await openStore(':memory:');
+  db = await openTestStore();
   commits = new CommitGroup(db);
   const bus = new PlatformBus(logger);
   presence = new Presence({ commits, clock, bus, logger });

@@ -1,6 +1,7 @@
 // Cache reports of the nodes, added up per minute: egress, ingress, hits, misses. Repeated deliveries add nothing.
 
 import type { CacheReport, NodeMonitor } from '@wayside/protocol';
+import { sql } from 'kysely';
 import type { CacheMinuteTable, NodeDb } from '../nodes/tables.ts';
 import type { EventKind, NewEvent } from '../nodes/timeline.ts';
 import { addTraffic, pruneTraffic } from './traffic-slices.ts';
@@ -96,19 +97,18 @@ export async function readMinutes(
   nodeName: string,
   span: { fromMs: number; toMs: number },
 ): Promise<MinuteFigures[]> {
-  // total(), not sum(): a node may claim sums beyond 2^53, which as integers could not be read at all.
   const rows = await db
     .selectFrom('cache_minute')
-    .select((eb) => [
+    .select([
       'minute_ms as minuteAtMs',
-      eb.fn<number>('total', ['requests']).as('requests'),
-      eb.fn<number>('total', ['hits']).as('hits'),
-      eb.fn<number>('total', ['misses']).as('misses'),
-      eb.fn<number>('total', ['errors5xx']).as('errors5xx'),
-      eb.fn<number>('total', ['hit_bytes']).as('hit_bytes'),
-      eb.fn<number>('total', ['miss_bytes']).as('miss_bytes'),
-      eb.fn<number>('total', ['egress_bytes']).as('egress_bytes'),
-      eb.fn<number>('total', ['ingress_bytes']).as('ingress_bytes'),
+      sumOf('requests'),
+      sumOf('hits'),
+      sumOf('misses'),
+      sumOf('errors5xx'),
+      sumOf('hit_bytes'),
+      sumOf('miss_bytes'),
+      sumOf('egress_bytes'),
+      sumOf('ingress_bytes'),
     ])
     .where('node_name', '=', nodeName)
     .where('minute_ms', '>=', span.fromMs)
@@ -118,6 +118,11 @@ export async function readMinutes(
     .limit(FIGURES_POINTS_MAX)
     .execute();
   return rows;
+}
+
+/** As a floating number: a node may claim sums beyond 2^53, which as integers could not be read at all. */
+function sumOf<K extends keyof Sums>(figure: K) {
+  return sql<number>`sum(cast(${sql.ref(figure)} as double precision))`.as(figure);
 }
 
 export async function pruneFigures(db: NodeDb, nowMs: number): Promise<void> {

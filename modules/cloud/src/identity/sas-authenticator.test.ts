@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { FakeClock } from '@wayside/kit';
 import { createSasToken } from '@wayside/protocol';
-import { openStore } from '../store/open-store.ts';
+import { openTestStore } from '../../test/store-under-test.ts';
 import type { Db } from '../store/tables.ts';
 import { insertDevice, insertModule } from './identity-rows.ts';
 import { ensurePolicies, type Policies } from './policies.ts';
@@ -15,7 +15,7 @@ let policies: Policies;
 let authenticator: SasAuthenticator;
 
 beforeEach(async () => {
-  db = await openStore(':memory:');
+  db = await openTestStore();
   clock = new FakeClock();
   policies = await ensurePolicies(db);
   authenticator = new SasAuthenticator({ db, policies, clock, hostNames: ['hub.example', 'localhost'] });

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { openTestStore } from '../../test/store-under-test.ts';
 import { CommitGroup } from './commit-group.ts';
-import { openStore } from './open-store.ts';
 import type { Db } from './tables.ts';
 
 let db: Db;
 let commits: CommitGroup;
 beforeEach(async () => {
-  db = await openStore(':memory:');
+  db = await openTestStore();
   commits = new CommitGroup(db);
 });
 afterEach(() => db.destroy());

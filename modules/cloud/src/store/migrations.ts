@@ -4,6 +4,7 @@ import type { Migration } from 'kysely/migration';
 import { createHubTables } from './migrations/hub-0001.ts';
 import { createNodeTables } from './migrations/node-0001.ts';
 import { addDaemon } from './migrations/node-0002.ts';
+import { addNodeSettings } from './migrations/node-0003.ts';
 import { createRoutingTables } from './migrations/routing-0001.ts';
 import { createTrafficTables } from './migrations/traffic-0001.ts';
 
@@ -12,6 +13,7 @@ export const MIGRATIONS: { [name: string]: Migration } = {
   'hub-0001': createHubTables,
   'node-0001': createNodeTables,
   'node-0002': addDaemon,
+  'node-0003': addNodeSettings,
   'routing-0001': createRoutingTables,
   'traffic-0001': createTrafficTables,
 };

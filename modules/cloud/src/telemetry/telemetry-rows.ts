@@ -2,7 +2,9 @@
 
 import { type Selectable, sql } from 'kysely';
 import type { TelemetryMessage } from '../platform.ts';
+import { parallelTransaction } from '../store/postgres-dialect.ts';
 import type { Db, LastMessageTable } from '../store/tables.ts';
+import { keepWriteOrder, retryConflicts } from '../store/write-order.ts';
 
 export interface NewMessage {
   deviceId: string;
@@ -18,25 +20,26 @@ export interface NewMessage {
   bytes: number;
 }
 
-/** Rows of one INSERT: seven values each, far below SQLite's 32766 parameters. */
-const INSERT_ROWS_MAX = 200;
+/** Rows of one statement: seven values each, far below SQLite's 32766 parameters. */
+const STATEMENT_ROWS_MAX = 200;
 
 /**
  * Writes the batch, the newest per kind and the senders' activity in one commit. The answer is in the order of `messages`;
  * undefined for one whose sender is no longer in the registry: nothing of it may show up under a device made anew.
  */
 export async function writeMessages(db: Db, messages: NewMessage[]): Promise<(TelemetryMessage | undefined)[]> {
-  return await db.transaction().execute(async (trx) => {
-    const known = await touchSenders(trx, messages);
-    const kept = messages.filter((message) => known.has(senderOf(message)));
-    const stored: StoredRow[] = [];
-    for (let from = 0; from < kept.length; from += INSERT_ROWS_MAX) {
-      stored.push(...(await insertPart(trx, kept.slice(from, from + INSERT_ROWS_MAX))));
-    }
-    await writeNewest(trx, stored);
-    let next = 0;
-    return messages.map((message) => (known.has(senderOf(message)) ? toMessage(stored[next++]!) : undefined));
-  });
+  return await retryConflicts(() => parallelTransaction(db).execute((trx) => writeBatch(trx, messages)));
+}
+
+async function writeBatch(trx: Db, messages: NewMessage[]): Promise<(TelemetryMessage | undefined)[]> {
+  await keepWriteOrder(trx, 'telemetry');
+  const known = await touchSenders(trx, messages);
+  const kept = messages.filter((message) => known.has(senderOf(message)));
+  const stored: StoredRow[] = [];
+  for (const part of partsOf(kept)) stored.push(...(await insertPart(trx, part)));
+  await writeNewest(trx, stored);
+  let next = 0;
+  return messages.map((message) => (known.has(senderOf(message)) ? toMessage(stored[next++]!) : undefined));
 }
 
 type StoredRow = Selectable<LastMessageTable>;
@@ -45,14 +48,17 @@ type StoredRow = Selectable<LastMessageTable>;
 async function touchSenders(trx: Db, messages: NewMessage[]): Promise<Set<string>> {
   const newest = new Map(messages.map((message) => [senderOf(message), message]));
   const known = new Set<string>();
-  for (const [sender, message] of newest) {
-    const { numUpdatedRows } = await trx
-      .updateTable('identity')
-      .set({ last_activity_ms: message.enqueuedAtMs })
-      .where('device_id', '=', message.deviceId)
-      .where('module_id', '=', message.moduleId)
-      .executeTakeFirstOrThrow();
-    if (numUpdatedRows > 0n) known.add(sender);
+  for (const part of partsOf([...newest.values()])) {
+    const rows = part.map(
+      (message) =>
+        sql`(cast(${message.deviceId} as text), cast(${message.moduleId} as text), cast(${message.enqueuedAtMs} as bigint))`,
+    );
+    const touched = await sql<{ device_id: string; module_id: string }>`
+      with sender (device_id, module_id, at_ms) as (values ${sql.join(rows)})
+      update identity set last_activity_ms = sender.at_ms from sender
+      where identity.device_id = sender.device_id and identity.module_id = sender.module_id
+      returning identity.device_id, identity.module_id`.execute(trx);
+    for (const row of touched.rows) known.add(senderOf({ deviceId: row.device_id, moduleId: row.module_id }));
   }
   return known;
 }
@@ -67,29 +73,36 @@ async function insertPart(trx: Db, messages: NewMessage[]): Promise<StoredRow[]>
     app: message.app,
     body: message.body,
   }));
-  const { insertId } = await trx.insertInto('telemetry').values(rows).executeTakeFirstOrThrow();
-  // One INSERT numbers its rows one after the other (AUTOINCREMENT, one writer); its id is that of the last row.
-  const firstSeq = Number(insertId) - rows.length + 1;
-  return rows.map((row, index) => ({ ...row, seq: firstSeq + index }));
+  const inserted = await trx.insertInto('telemetry').values(rows).returning('seq').execute();
+  // One INSERT numbers its rows in their order; in which order it returns them is nowhere promised.
+  const seqs = inserted.map((row) => row.seq).sort((a, b) => a - b);
+  return rows.map((row, index) => ({ ...row, seq: seqs[index]! }));
 }
 
 async function writeNewest(trx: Db, stored: StoredRow[]): Promise<void> {
   const newest = new Map(stored.map((row) => [JSON.stringify([row.device_id, row.module_id, row.message_type]), row]));
-  for (const row of newest.values()) {
-    const { seq, enqueued_ms, system, app, body } = row;
+  for (const part of partsOf([...newest.values()])) {
     await trx
       .insertInto('last_message')
-      .values(row)
+      .values(part)
       .onConflict((conflict) =>
-        conflict
-          .columns(['device_id', 'module_id', 'message_type'])
-          .doUpdateSet({ seq, enqueued_ms, system, app, body }),
+        conflict.columns(['device_id', 'module_id', 'message_type']).doUpdateSet((of) => ({
+          seq: of.ref('excluded.seq'),
+          enqueued_ms: of.ref('excluded.enqueued_ms'),
+          system: of.ref('excluded.system'),
+          app: of.ref('excluded.app'),
+          body: of.ref('excluded.body'),
+        })),
       )
       .execute();
   }
 }
 
-function senderOf(message: NewMessage): string {
+function* partsOf<T>(rows: T[]): Generator<T[]> {
+  for (let from = 0; from < rows.length; from += STATEMENT_ROWS_MAX) yield rows.slice(from, from + STATEMENT_ROWS_MAX);
+}
+
+function senderOf(message: { deviceId: string; moduleId: string }): string {
   return JSON.stringify([message.deviceId, message.moduleId]);
 }
 
@@ -178,12 +191,29 @@ export async function cutByAge(db: Db, beforeMs: number, step: number): Promise<
 
 /** Of each sender of the device, keeps the newest message of the `keep` types that came last: a type is the sender's free text. */
 export async function cutTypes(db: Db, deviceId: string, keep: number): Promise<void> {
-  await sql`delete from last_message where rowid in (
-    select id from (
-      select rowid as id, row_number() over (partition by module_id order by seq desc) as place
-      from last_message where device_id = ${deviceId}
-    ) where place > ${keep}
-  )`.execute(db);
+  const places = db
+    .selectFrom('last_message')
+    .select((of) => [
+      ...(['module_id', 'message_type'] as const),
+      of.fn
+        .agg<number>('row_number')
+        .over((over) => over.partitionBy('module_id').orderBy('seq', 'desc'))
+        .as('place'),
+    ])
+    .where('device_id', '=', deviceId);
+  const extra = await db
+    .selectFrom(places.as('placed'))
+    .select(['module_id', 'message_type'])
+    .where('place', '>', keep)
+    .execute();
+  for (const { module_id, message_type } of extra) {
+    await db
+      .deleteFrom('last_message')
+      .where('device_id', '=', deviceId)
+      .where('module_id', '=', module_id)
+      .where('message_type', '=', message_type)
+      .execute();
+  }
 }
 
 type SeqQuery = ReturnType<typeof selectSeq>;

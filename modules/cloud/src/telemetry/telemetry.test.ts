@@ -3,9 +3,9 @@
 import { Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createLogger, FakeClock } from '@wayside/kit';
+import { openTestStore } from '../../test/store-under-test.ts';
 import { deleteIdentityRows, insertDevice } from '../identity/identity-rows.ts';
 import { PlatformBus } from '../platform-events.ts';
-import { openStore } from '../store/open-store.ts';
 import type { Db } from '../store/tables.ts';
 import { MESSAGE_BYTES_MAX, TelemetryIntake } from './telemetry-intake.ts';
 import { SENDER_TYPES_MAX, TelemetryRing } from './telemetry-ring.ts';
@@ -18,7 +18,7 @@ let bus: PlatformBus;
 let intake: TelemetryIntake;
 let stored: Set<string>;
 beforeEach(async () => {
-  db = await openStore(':memory:');
+  db = await openTestStore();
   clock = new FakeClock();
   bus = new PlatformBus(logger);
   stored = new Set();
