@@ -169,7 +169,7 @@ export class DeviceFront implements MethodLink {
         .where('module_id', '=', identity.moduleId ?? '')
         .where((of) => of.or([of('model_id', 'is', null), of('model_id', '!=', modelId)]))
         .execute();
-    });
+    }, identity.deviceId);
   }
 
   // A deleted identity and those of a disabled device lose their connection; new keys count from the next one on.

@@ -39,7 +39,7 @@ export class Presence {
           .where('device_id', '=', deviceId)
           .where('module_id', '=', moduleId ?? '')
           .execute();
-      })
+      }, deviceId)
       .then(() =>
         bus.emit('connection', { deviceId, ...(moduleId === undefined ? {} : { moduleId }), connected, atMs, reason }),
       )

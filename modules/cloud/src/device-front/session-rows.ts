@@ -30,7 +30,7 @@ export class SessionRows implements SessionStore {
         .values({ device_id: identity.deviceId, module_id: identity.moduleId ?? '', ...values })
         .onConflict((conflict) => conflict.columns(['device_id', 'module_id']).doUpdateSet(values))
         .execute();
-    });
+    }, identity.deviceId);
   }
 
   async remove(identity: Identity): Promise<void> {
@@ -40,6 +40,6 @@ export class SessionRows implements SessionStore {
         .where('device_id', '=', identity.deviceId)
         .where('module_id', '=', identity.moduleId ?? '')
         .execute();
-    });
+    }, identity.deviceId);
   }
 }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { openTestStore } from '../../test/store-under-test.ts';
+import { sql } from 'kysely';
+import { isOnPostgres, openTestStore } from '../../test/store-under-test.ts';
 import { CommitGroup } from './commit-group.ts';
 import type { Db } from './tables.ts';
 
@@ -43,9 +44,41 @@ describe('CommitGroup', () => {
     expect(await names()).toEqual(['a', 'b']);
   });
 
+  test('a job whose statement fails fails alone; the others of its group are on disk', async () => {
+    const results = await Promise.allSettled([
+      commits.run(put('a')),
+      commits.run(put('a')),
+      commits.run(async (trx) => [await put('b')(trx), await put('c')(trx)]),
+    ]);
+    expect(results.map((result) => result.status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(await names()).toEqual(['a', 'b', 'c']);
+  });
+
+  test('jobs of one key keep their order beside those of others', async () => {
+    const seen: string[] = [];
+    const writes = Array.from({ length: 60 }, (_, n) => {
+      const key = `k${n % 5}`;
+      return commits.run(async (trx) => {
+        await put(`${key} ${n}`)(trx);
+        seen.push(`${key} ${n}`);
+      }, key);
+    });
+    await Promise.all(writes);
+    for (const key of ['k0', 'k1', 'k2', 'k3', 'k4']) {
+      const numbers = seen.filter((text) => text.startsWith(key)).map((text) => Number(text.split(' ')[1]));
+      expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
+      expect(numbers).toHaveLength(12);
+    }
+  });
+
   test('a commit that fails fails every job, and the next group works', async () => {
     const broken = commits.run(async (trx) => {
       await put('lost')(trx);
+      if (isOnPostgres) {
+        // The server ends the connection under it.
+        await sql`select pg_terminate_backend(pg_backend_pid())`.execute(trx).catch(() => undefined);
+        return;
+      }
       // Ends the transaction behind kysely's back: its COMMIT then fails.
       await trx.executeQuery({ sql: 'rollback', parameters: [], query: { kind: 'RawNode' }, queryId: {} } as never);
     });

@@ -9,3 +9,8 @@ export type StoreEngine = 'sqlite' | 'postgres';
 export function engineOf(db: Pick<Db, 'getExecutor'>): StoreEngine {
   return db.getExecutor().adapter instanceof PostgresAdapter ? 'postgres' : 'sqlite';
 }
+
+/** Locks the rows that the query reads until the transaction ends; on SQLite a writing transaction has them all. */
+export function held<Q extends { forUpdate(): Q }>(trx: Pick<Db, 'getExecutor'>, query: Q): Q {
+  return engineOf(trx) === 'postgres' ? query.forUpdate() : query;
+}

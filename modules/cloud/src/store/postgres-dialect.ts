@@ -63,6 +63,8 @@ export const SESSION_SETTINGS = [
 export function postgresDialect(url: string, onIdleError: (error: Error) => void): PostgresDialect {
   const pool = new pg.Pool({ ...connectionSettings(url, 'wayside-cloud'), max: POOL_CONNECTIONS_MAX });
   pool.on('error', onIdleError);
+  // The pool listens to idle clients alone: one that breaks between two statements of a transaction would end the process.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return new WaysidePostgresDialect(pool);
 }
 

@@ -78,9 +78,12 @@ describe('TelemetryIntake', () => {
   test('a message of a device that was deleted meanwhile is refused and leaves no trace', async () => {
     const seen: string[] = [];
     bus.on('telemetry', (m) => seen.push(m.deviceId));
-    const results = ['a', 'b', 'a'].map((deviceId) => intake.add(message(deviceId, 'late', { messageType: 'health' })));
-    await db.transaction().execute((trx) => deleteIdentityRows(trx, 'a', ''));
-    const outcome = await Promise.allSettled(results);
+    const results = await db.transaction().execute(async (trx) => {
+      await deleteIdentityRows(trx, 'a', '');
+      // Waits for this transaction.
+      return ['a', 'b', 'a'].map((id) => [intake.add(message(id, 'late', { messageType: 'health' }))]);
+    });
+    const outcome = await Promise.allSettled(results.flat());
     expect(outcome.map((result) => (result.status === 'fulfilled' ? result.value : result.reason.code))).toEqual([
       ...['CLOUD_DEVICE_NOT_FOUND', 1, 'CLOUD_DEVICE_NOT_FOUND'],
     ]);

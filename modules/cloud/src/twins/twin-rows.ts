@@ -5,6 +5,7 @@ import type { Selectable } from 'kysely';
 import { refusal } from '../errors.ts';
 import { newEtag } from '../identity/keys.ts';
 import type { Twin } from '../platform.ts';
+import { held } from '../store/engine.ts';
 import type { Db, TwinTable } from '../store/tables.ts';
 import { replacementPatch } from './replacement-patch.ts';
 import { requireTwinSection } from './twin-limits.ts';
@@ -56,8 +57,17 @@ export async function readTwin(db: Db, deviceId: string, moduleId = ''): Promise
 
 /** Throws CLOUD_DEVICE_NOT_FOUND or CLOUD_MODULE_NOT_FOUND. */
 export async function requireTwin(db: Db, deviceId: string, moduleId = ''): Promise<Twin> {
-  const twin = await readTwin(db, deviceId, moduleId);
-  if (twin) return twin;
+  return await readOrRefuse(db, deviceId, moduleId, false);
+}
+
+/** The same for a change in a shared transaction: nobody else changes the twin before it ends. */
+export async function holdTwin(trx: Db, deviceId: string, moduleId = ''): Promise<Twin> {
+  return await readOrRefuse(trx, deviceId, moduleId, true);
+}
+
+async function readOrRefuse(db: Db, deviceId: string, moduleId: string, isHeld: boolean): Promise<Twin> {
+  const row = await readRow(db, deviceId, moduleId, isHeld);
+  if (row) return toTwin(row);
   if (moduleId !== '' && (await readRow(db, deviceId, ''))) {
     throw refusal('CLOUD_MODULE_NOT_FOUND', `No module "${moduleId}" on device "${deviceId}"`);
   }
@@ -151,13 +161,14 @@ export function toTwin(row: TwinRow): Twin {
   };
 }
 
-async function readRow(db: Db, deviceId: string, moduleId: string): Promise<TwinRow | undefined> {
-  return await db
-    .selectFrom('twin')
-    .selectAll()
-    .where('device_id', '=', deviceId)
-    .where('module_id', '=', moduleId)
-    .executeTakeFirst();
+async function readRow(
+  db: Db,
+  deviceId: string,
+  moduleId: string,
+  isHeld: boolean = false,
+): Promise<TwinRow | undefined> {
+  const query = db.selectFrom('twin').selectAll().where('device_id', '=', deviceId).where('module_id', '=', moduleId);
+  return await (isHeld ? held(db, query) : query).executeTakeFirst();
 }
 
 function changeTags(twin: Twin, change: TwinChange): { tags: JsonObject } | undefined {

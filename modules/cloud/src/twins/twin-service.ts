@@ -6,7 +6,15 @@ import type { Actor, Twin } from '../platform.ts';
 import type { PlatformBus } from '../platform-events.ts';
 import type { CommitGroup } from '../store/commit-group.ts';
 import type { Db } from '../store/tables.ts';
-import { type ChangedTwin, changeTwin, patchReported, readTwin, requireTwin, type TwinChange } from './twin-rows.ts';
+import {
+  type ChangedTwin,
+  changeTwin,
+  holdTwin,
+  patchReported,
+  readTwin,
+  requireTwin,
+  type TwinChange,
+} from './twin-rows.ts';
 
 export class TwinService {
   private readonly parts: { db: Db; commits: CommitGroup; clock: Clock; bus: PlatformBus };
@@ -33,8 +41,9 @@ export class TwinService {
     by: Actor = '',
   ): Promise<Twin> {
     const { commits, clock } = this.parts;
-    const changed = await commits.run(async (trx) =>
-      changeTwin(trx, await requireTwin(trx, deviceId, moduleId), change, ifMatch, clock.nowMs()),
+    const changed = await commits.run(
+      async (trx) => changeTwin(trx, await holdTwin(trx, deviceId, moduleId), change, ifMatch, clock.nowMs()),
+      deviceId,
     );
     this.tellDesired(changed, by);
     return changed.twin;
@@ -49,8 +58,9 @@ export class TwinService {
   ): Promise<number> {
     const { commits, clock, bus } = this.parts;
     const atMs = clock.nowMs();
-    const version = await commits.run(async (trx) =>
-      patchReported(trx, await requireTwin(trx, deviceId, moduleId), patch, ifVersion, atMs),
+    const version = await commits.run(
+      async (trx) => patchReported(trx, await holdTwin(trx, deviceId, moduleId), patch, ifVersion, atMs),
+      deviceId,
     );
     bus.emit('reported', { deviceId, ...(moduleId === undefined ? {} : { moduleId }), patch, version, atMs });
     return version;
