@@ -37,6 +37,8 @@ export interface CacheNodeOptions {
   /** Replaces the system's resolver with the guard around it. */
   lookup?: LookupFunction;
   writeLine?: (line: string) => void;
+  /** Awaited when content is served, before what no hit needs is loaded: that holds up the event loop. */
+  settle?: () => Promise<void>;
 }
 
 export interface CacheNode {
@@ -60,6 +62,7 @@ export async function startCacheNode({
   version,
   lookup,
   writeLine,
+  settle,
 }: CacheNodeOptions): Promise<CacheNode> {
   const counters = new TrafficCounters();
   // The engine and its delivery threads; alone it needs nothing shared.
@@ -149,6 +152,8 @@ export async function startCacheNode({
   await service.apply(initial);
   await operate.restore();
   const content = await service.start();
+  await settle?.();
+  client.prepare();
   const operations = await operate.open(content);
   return {
     content,

@@ -1,5 +1,6 @@
 // Composition root of MCC: reads environment and arguments, starts the node, links it to edgeHub when there is one.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { useCompileCache } from './compile-cache.ts';
 
 // Everything else is imported after this, so that it comes compiled from the second start on.
@@ -8,12 +9,15 @@ const { createLogger, onShutdown, runMain, systemClock } = await import('@waysid
 const { startCacheNode } = await import('./cache-node.ts');
 const { readConfig } = await import('./config.ts');
 
+/** Clients that waited for the start are answered before the rest is loaded. */
+const EARLY_CLIENTS_MS = 100;
+
 await runMain(async () => {
   const { env, argv } = process;
   const config = readConfig(env, argv.slice(2));
   const logger = createLogger({ module: env.IOTEDGE_MODULEID ?? 'MCC', level: config.logLevel });
   const version = env.WAYSIDE_VERSION ?? '0.0.0';
-  const node = await startCacheNode({ config, logger, version });
+  const node = await startCacheNode({ config, logger, version, settle: () => sleep(EARLY_CLIENTS_MS) });
   // Before the line below: who reads it may end the process at once.
   onShutdown(() => node.stop(), { logger });
   logger.info('Cache serves', {

@@ -1,8 +1,10 @@
 // The response to one plain request. Head and a small body leave together by one system call; larger bodies follow by sendfile or the stream.
 
-import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ResponseChannel } from './exchange.ts';
+
+// Not imported: see content-server.ts.
+const { STATUS_CODES } = process.getBuiltinModule('node:http');
 
 export interface PlainResponseOwner {
   readonly socket: Socket;

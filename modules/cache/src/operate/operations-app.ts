@@ -1,6 +1,5 @@
 // The operations port (5001): summary, details, metrics and health to see; purge, prefetch and certificates to do.
 
-import { request as httpRequest } from 'node:http';
 import type { Logger } from '@wayside/kit';
 import express, { type Express, type Request, type Response } from 'express';
 import type { Registry } from 'prom-client';
@@ -8,6 +7,9 @@ import type { Drive } from '../store/drive.ts';
 import { type Command, runCommand } from './commands.ts';
 import { maySeeFigures, type OperationsAccess, onlyControllers } from './operations-access.ts';
 import type { Summary } from './reporter.ts';
+
+// Not imported: see content-server.ts.
+const { request: httpRequest } = process.getBuiltinModule('node:http');
 
 /** The data port must answer within this time, or the cache is unhealthy. */
 const HEALTH_TIMEOUT_MS = 3000;

@@ -1,6 +1,5 @@
 // The room's own composition: reports, settings, purge, certificates and figures, behind the operations port and as commands for the hub.
 
-import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { closeServer, type Logger, listen, systemClock } from '@wayside/kit';
@@ -23,9 +22,9 @@ import { type Command, type CommandAnswer, runCommand } from './commands.ts';
 import type { DesiredSettings } from './desired.ts';
 import { makeDetails } from './details.ts';
 import type { MemoryBudget } from './memory-budget.ts';
-import { makeMetrics } from './metrics.ts';
+import type { MetricsDeps } from './metrics.ts';
 import { tokenReader } from './operations-access.ts';
-import { type CommandRoute, makeOperationsApp } from './operations-app.ts';
+import type { CommandRoute } from './operations-app.ts';
 import { prefetchCommands } from './prefetch/prefetch-commands.ts';
 import { Prefetcher } from './prefetch/prefetcher.ts';
 import { purgeCommands } from './purge/purge-commands.ts';
@@ -34,6 +33,9 @@ import { Reporter } from './reporter.ts';
 import { NO_DESIRED, threadSettings } from './settings-in-force.ts';
 import { SettingsKeeper } from './settings-keeper.ts';
 import type { TrafficSource } from './traffic-counters.ts';
+
+// Not imported: see content-server.ts.
+const { createServer } = process.getBuiltinModule('node:http');
 
 const STOP_GRACE_MS = 3000;
 /** Problems in the reported properties: a twin has 32 KB. */
@@ -130,10 +132,13 @@ export class Operations {
   /** Opens the operations port and, with a certificate, the HTTPS listener. */
   async open(content: AddressInfo): Promise<AddressInfo> {
     const { config, store, isDraining, logger } = this.#parts;
+    // Loaded when content is served already: they take longer than everything before.
+    const { makeMetrics } = await import('./metrics.ts');
+    const { makeOperationsApp } = await import('./operations-app.ts');
     const app = makeOperationsApp({
       summary: () => this.reporter.summary,
       details: () => this.details(),
-      metrics: this.#metrics(),
+      metrics: makeMetrics(this.#metricsDeps()),
       drives: store.drives,
       contentAddress: () => ({ host: config.listen.host ?? '127.0.0.1', port: content.port }),
       isDraining,
@@ -200,9 +205,9 @@ export class Operations {
     );
   }
 
-  #metrics() {
+  #metricsDeps(): MetricsDeps {
     const { traffic, gate, fills, loader, store, budget, memory, purger, accessLog, isDraining } = this.#parts;
-    return makeMetrics({
+    return {
       ...{ traffic, gate, fills, loader, store, budget, accessLog, isDraining },
       memoryLevel: () => memory.level,
       purges: () => ({ waiting: purger.waiting, objects: purger.purgedObjects }),
@@ -211,7 +216,7 @@ export class Operations {
         const end = this.https?.facts?.notAfterUtc;
         return end === undefined ? null : (Date.parse(end) - Date.now()) / 1000;
       },
-    });
+    };
   }
 
   #routes(): CommandRoute[] {

@@ -14,8 +14,12 @@ import type { BitPage } from './visited-bits.ts';
 const ROWS_AHEAD = 256;
 /** Pages of the database's cache, KiB: look-ups of a large store stay in memory. */
 const CACHE_KIB = 64 * 1024;
+/** A larger index is not checked whole at the start, which would take 5 ms for each MiB: what is damaged is found out on use. */
+const CHECKED_BYTES_MAX = 4 * 1024 * 1024;
 /** The log is cut back to this after a checkpoint: it counts against the cap. */
 const LOG_BYTES_MAX = 4 * 1024 * 1024;
+
+const SQLITE_CORRUPT = 11;
 
 export interface ObjectRow {
   id: number;
@@ -71,7 +75,10 @@ export class DriveIndex implements EvictionQueue {
 
   /** Throws the errors of kit's openDatabase(); a damaged database is set aside by it. */
   constructor(path: string, logger: Logger) {
-    const db = openDatabase(path, { migrations: INDEX_MIGRATIONS, synchronous: 'normal', exclusive: true, logger });
+    const db = openDatabase(path, {
+      ...{ migrations: INDEX_MIGRATIONS, synchronous: 'normal', exclusive: true, logger },
+      checkedBytesMax: CHECKED_BYTES_MAX,
+    });
     this.#db = db;
     db.exec(`PRAGMA cache_size = -${CACHE_KIB}; PRAGMA journal_size_limit = ${LOG_BYTES_MAX}`);
     this.#statements = prepareAll(db);
@@ -83,6 +90,8 @@ export class DriveIndex implements EvictionQueue {
   find(key: string): ObjectRow | undefined {
     const raw = this.#statements.byKey.get(key) as RawRow | undefined;
     if (raw === undefined) return undefined;
+    // The key was found in the table's index; where the two differ, the row is another object's.
+    if (raw.key !== key) throw damaged(`the row of "${key}" is of "${raw.key}"`);
     const { id, size_bytes, stored_bytes, filling, meta } = raw;
     return { id, key, sizeBytes: size_bytes, storedBytes: stored_bytes, filling: filling === 1, meta };
   }
@@ -231,6 +240,11 @@ export class DriveIndex implements EvictionQueue {
   }
 }
 
+/** As SQLite itself says it, so that the index is set aside. */
+function damaged(what: string): Error {
+  return Object.assign(new Error(`Index is damaged: ${what}`), { errcode: SQLITE_CORRUPT });
+}
+
 /** `chunks` of a small object: the bits of what is there, then the CRCs. */
 function splitChunks(chunks: Uint8Array, count: number): { present: Uint8Array; crcs: Uint8Array } {
   const bits = Math.ceil(count / 8);
@@ -239,7 +253,7 @@ function splitChunks(chunks: Uint8Array, count: number): { present: Uint8Array; 
 
 function prepareAll(db: DatabaseSync) {
   return {
-    byKey: db.prepare('SELECT id, size_bytes, stored_bytes, filling, meta FROM object WHERE key = ?'),
+    byKey: db.prepare('SELECT id, key, size_bytes, stored_bytes, filling, meta FROM object WHERE key = ?'),
     inline: db.prepare('SELECT chunks FROM object WHERE id = ?'),
     pages: db.prepare('SELECT page, present, crcs FROM page WHERE object_id = ?'),
     next: db.prepare('SELECT id, stored_bytes FROM object WHERE id > ? ORDER BY id LIMIT ?'),

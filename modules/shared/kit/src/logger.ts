@@ -1,8 +1,9 @@
 // Log lines in the original's grammar (iotedge.md 2.6), so that GetModuleLogs can filter by level and time:
 // `<L> yyyy-MM-dd HH:mm:ss.fff +00:00 [INF] message key=value`. One event is one line; secrets are taken out.
 
+import { createRequire } from 'node:module';
 import type { Writable } from 'node:stream';
-import winston from 'winston';
+import type winston from 'winston';
 import { describeError } from './edge-error.ts';
 import { redactSecrets } from './redact.ts';
 
@@ -45,6 +46,7 @@ const SEVERITY: { [level in LogLevel]: { digit: number; tag: string } } = {
   verbose: { digit: 7, tag: 'VRB' },
 };
 
+const require = createRequire(import.meta.url);
 const WINSTON_LEVELS = { fatal: 0, error: 1, warning: 2, info: 3, debug: 4, verbose: 5 };
 
 /** `Info`, `WARN` -> the level's name; undefined when unknown. */
@@ -99,32 +101,43 @@ export function createLogger(options: LoggerOptions): Logger {
     throw new RangeError(`Cannot make a logger: level is "${options.level}", wanted one of ${LOG_LEVELS.join(', ')}`);
   }
   const nowMs = options.nowMs ?? Date.now;
-  const line = winston.format((info) => {
+  let sink: winston.Logger | undefined;
+  const write: WriteLine = (name, message, fields) => {
+    // Loaded by the first line that is wanted: it is a tenth of a program's start, and a server answers before it says so.
+    if (WINSTON_LEVELS[name] > WINSTON_LEVELS[level]) return;
+    sink ??= makeSink(level, (options.stream ?? process.stdout) as Writable, nowMs);
+    sink.log({ level: name, message, fields });
+  };
+  return wrap(write, { module: options.module });
+}
+
+type WriteLine = (level: LogLevel, message: string, fields: LogFields) => void;
+
+function makeSink(level: LogLevel, stream: Writable, nowMs: () => number): winston.Logger {
+  const { createLogger: create, format, transports }: typeof winston = require('winston');
+  const line = format((info) => {
     const { level: name, message, fields } = info as unknown as { level: LogLevel; message: string; fields: LogFields };
     const symbols = info as unknown as { [symbol: symbol]: string };
     symbols[Symbol.for('message')] = formatLogLine(name, String(message), fields, nowMs());
     return info;
   });
-  const sink = winston.createLogger({
+  return create({
     levels: WINSTON_LEVELS,
     level,
     format: line(),
     exitOnError: false,
-    transports: [new winston.transports.Stream({ stream: (options.stream ?? process.stdout) as Writable, eol: '\n' })],
+    transports: [new transports.Stream({ stream, eol: '\n' })],
   });
-  return wrap(sink, { module: options.module });
 }
 
-function wrap(sink: winston.Logger, bound: LogFields): Logger {
-  const log = (level: LogLevel) => (message: string, fields?: LogFields) => {
-    sink.log({ level, message, fields: bind(fields, bound) });
-  };
+function wrap(write: WriteLine, bound: LogFields): Logger {
+  const log = (level: LogLevel) => (message: string, fields?: LogFields) => write(level, message, bind(fields, bound));
   return {
     error: log('error'),
     warn: log('warning'),
     info: log('info'),
     debug: log('debug'),
-    child: (fields) => wrap(sink, bind(fields, bound)),
+    child: (fields) => wrap(write, bind(fields, bound)),
   };
 }
 

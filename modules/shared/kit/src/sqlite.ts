@@ -15,6 +15,8 @@ export interface DatabaseOptions {
    * on a disk that fails, touching a mapped page is a SIGBUS that ends the process, where a failed read is only an error.
    */
   exclusive?: boolean;
+  /** Larger files are not checked whole at opening, default QUICK_CHECK_BYTES_MAX: they are found out on use. */
+  checkedBytesMax?: number;
   logger?: Logger;
   /** Told when a damaged file was set aside. */
   onQuarantine?: (quarantinedPath: string) => void;
@@ -63,7 +65,9 @@ function openChecked(path: string, options: DatabaseOptions): DatabaseSync {
     db.exec('PRAGMA journal_mode = WAL');
     db.exec(`PRAGMA synchronous = ${options.synchronous === 'full' ? 'FULL' : 'NORMAL'}`);
     db.exec('PRAGMA foreign_keys = ON');
-    if (path !== ':memory:' && statSync(path).size <= QUICK_CHECK_BYTES_MAX) quickCheck(db, path);
+    if (path !== ':memory:' && statSync(path).size <= (options.checkedBytesMax ?? QUICK_CHECK_BYTES_MAX)) {
+      quickCheck(db, path);
+    }
     migrate(db, path, options.migrations);
     return db;
   } catch (error) {
