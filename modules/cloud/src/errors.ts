@@ -3,6 +3,7 @@
 import { EdgeError } from '@wayside/kit';
 import type { JsonObject } from '@wayside/protocol';
 import { NODE_ERRORS } from './node-errors.ts';
+import { PEOPLE_ERRORS } from './people/people-errors.ts';
 import { ROUTING_ERRORS } from './routing-errors.ts';
 
 export const ERRORS = {
@@ -105,6 +106,7 @@ export const ERRORS = {
   },
   ...NODE_ERRORS,
   ...ROUTING_ERRORS,
+  ...PEOPLE_ERRORS,
 } as const;
 
 export type CloudErrorCode = keyof typeof ERRORS;

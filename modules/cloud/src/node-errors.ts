@@ -33,26 +33,6 @@ export const NODE_ERRORS = {
     meaning: 'Too many failed registrations came from this address.',
     action: 'Wait the time the answer names, then use a new provisioning command.',
   },
-  CLOUD_LOGIN_FAILED: {
-    meaning: 'User name or password is wrong.',
-    action: 'The first password of `admin` is in the file admin-secret of the state directory.',
-  },
-  CLOUD_LOGIN_LIMITED: {
-    meaning: 'Too many failed logins as this user came from this address.',
-    action: 'Wait the time the answer names.',
-  },
-  CLOUD_CSRF_REFUSED: {
-    meaning: 'A change came with the session cookie of a browser, and nothing shows that a page of this cloud sent it.',
-    action: 'Reload the page and repeat the change. Programs use a bearer token in place of the cookie.',
-  },
-  CLOUD_SESSION_INVALID: {
-    meaning: 'The request carries no bearer token or session cookie, or one that is unknown or expired.',
-    action: 'Log in again (POST /api/v1/sessions, `wayside login`).',
-  },
-  CLOUD_RIGHT_MISSING: {
-    meaning: 'The user is known but the role lacks the right for this call.',
-    action: 'Ask an administrator for the role.',
-  },
   CLOUD_REQUEST_INVALID: {
     meaning: 'Body, path or query of an API request cannot be used.',
     action: 'Correct every problem listed; GET /api/v1/openapi.json describes the routes.',

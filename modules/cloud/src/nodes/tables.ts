@@ -1,27 +1,13 @@
 // Tables of the cache-node face, as kysely sees them. Times are integer milliseconds since 1970, booleans 0/1, JSON is text.
 
 import type { Generated, Kysely } from 'kysely';
+import type { PeopleTables } from '../people/tables.ts';
 import type { RoutingTables } from '../routing/tables.ts';
 import type { Database } from '../store/tables.ts';
 
 export interface CloudSettingTable {
   name: string;
   value: string;
-}
-
-export interface PersonTable {
-  username: string;
-  password_hash: string;
-  role: string;
-  created_ms: number;
-}
-
-export interface LoginSessionTable {
-  /** SHA-256 of the bearer token, hex: a stolen database opens no session. */
-  token_hash: string;
-  username: string;
-  created_ms: number;
-  expires_ms: number;
 }
 
 export interface CacheNodeTable {
@@ -136,10 +122,8 @@ export interface TrafficSliceTable {
   miss_bytes: number;
 }
 
-export interface NodeTables extends RoutingTables {
+export interface NodeTables extends RoutingTables, PeopleTables {
   cloud_setting: CloudSettingTable;
-  person: PersonTable;
-  login_session: LoginSessionTable;
   cache_node: CacheNodeTable;
   registration_key: RegistrationKeyTable;
   node_event: NodeEventTable;

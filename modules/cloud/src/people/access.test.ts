@@ -1,10 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import { Access, type AccessRequest, requireOwnOrigin, requireRight } from './access.ts';
+import type { Person } from './roles.ts';
 import { CSRF_FIELD, CSRF_HEADER, csrfTokenOf, SESSION_COOKIE, sessionCookie } from './session-cookie.ts';
 
 const TOKEN = 'a-session-token';
+const ANN: Person = { username: 'ann', role: 'operator', scopes: ['all'] };
 const access = new Access({
-  personOf: async (token) => (token === TOKEN ? { username: 'ann', role: 'operator' } : undefined),
+  personOf: async (token) => (token === TOKEN ? ANN : undefined),
 });
 
 function aRequest(method: string, headers: AccessRequest['headers'], body?: unknown): AccessRequest {
@@ -18,7 +20,7 @@ describe('Access.callerOf()', () => {
   test('takes a bearer token for every method', async () => {
     const caller = await access.callerOf(aRequest('DELETE', { authorization: `Bearer ${TOKEN}` }));
     expect(caller).toEqual({
-      person: { username: 'ann', role: 'operator' },
+      person: ANN,
       token: TOKEN,
       credential: 'bearer',
       csrfToken: '',

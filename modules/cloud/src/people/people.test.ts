@@ -39,7 +39,7 @@ describe('People', () => {
     await addAdmin();
     const { token, expiresAtMs } = await people.login('admin', 'secret', 'a');
     expect(expiresAtMs).toBe(clock.nowMs() + SESSION_MS);
-    expect(await people.personOf(token)).toEqual({ username: 'admin', role: 'admin' });
+    expect(await people.personOf(token)).toEqual({ username: 'admin', role: 'admin', scopes: ['all'] });
     await clock.advance(SESSION_MS);
     expect(await people.personOf(token)).toBeUndefined();
   });
@@ -80,6 +80,7 @@ describe('People', () => {
     await addAdmin();
     const row = (n: number) => ({
       token_hash: `t${n}`,
+      ...{ id: `i${n}`, address: '', agent: '', last_used_ms: 0 },
       username: 'admin',
       created_ms: n,
       expires_ms: clock.nowMs() + 1e6,

@@ -5,6 +5,7 @@ import { createHubTables } from './migrations/hub-0001.ts';
 import { createNodeTables } from './migrations/node-0001.ts';
 import { addDaemon } from './migrations/node-0002.ts';
 import { addNodeSettings } from './migrations/node-0003.ts';
+import { createPeopleTables } from './migrations/people-0001.ts';
 import { createRoutingTables } from './migrations/routing-0001.ts';
 import { createTrafficTables } from './migrations/traffic-0001.ts';
 
@@ -16,4 +17,5 @@ export const MIGRATIONS: { [name: string]: Migration } = {
   'node-0003': addNodeSettings,
   'routing-0001': createRoutingTables,
   'traffic-0001': createTrafficTables,
+  'people-0001': createPeopleTables,
 };
