@@ -49,4 +49,8 @@ if [ ${#arguments[@]} -eq 0 ]; then
 fi
 
 bash scripts/bootstrap.sh
+# What Node compiles is kept for the next start. The folder must be this user's alone: what lies in it is run.
+if [ -z "${NODE_COMPILE_CACHE:-}" ] && [ -n "${HOME:-}" ] && (umask 077 && mkdir -p "$HOME/.cache/wayside-compiled") 2>/dev/null; then
+  export NODE_COMPILE_CACHE=$HOME/.cache/wayside-compiled
+fi
 exec node_modules/.bin/node --disable-warning=ExperimentalWarning modules/cache/src/main.ts "${arguments[@]}" "${operations[@]}"

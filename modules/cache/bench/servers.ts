@@ -28,6 +28,8 @@ export const SERVERS: readonly CacheServer[] = [
       const listen = ['--listen', '127.0.0.1:18020', '--operations', '127.0.0.1:18021', '--threads', '1'];
       const more = (process.env.BENCH_WAYSIDE_ARGUMENTS ?? '').split(' ').filter(Boolean);
       return [
+        // As the image and `npm run cache` have it.
+        ...['env', `NODE_COMPILE_CACHE=${join(folder, 'compiled')}`],
         process.execPath,
         '--disable-warning=ExperimentalWarning',
         MAIN,

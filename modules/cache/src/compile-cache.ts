@@ -1,8 +1,8 @@
 // Keeps compiled sources between starts: reading and stripping them is two thirds of the time from a kill to the first answer.
-// The folder must be ours alone, because what lies in it is run.
+// The folder must be ours alone, because what lies in it is run. NODE_COMPILE_CACHE, where set, keeps main.ts itself, too.
 
 import { lstatSync, mkdirSync } from 'node:fs';
-import { enableCompileCache, flushCompileCache } from 'node:module';
+import { enableCompileCache, flushCompileCache, getCompileCacheDir } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -24,9 +24,11 @@ export function privateFolder(path: string, uid: number = process.getuid?.() ?? 
 
 /** To be called before anything else is imported; modules imported before are not kept. Does nothing where there is no safe folder. */
 export function useCompileCache(path = join(tmpdir(), `wayside-cache-compiled-${process.getuid?.() ?? 'x'}`)): void {
-  const folder = privateFolder(path);
-  if (folder === undefined) return;
-  enableCompileCache(folder);
+  if (getCompileCacheDir() === undefined) {
+    const folder = privateFolder(path);
+    if (folder === undefined) return;
+    enableCompileCache(folder);
+  }
   // Node writes it at an orderly exit only.
   setTimeout(flushCompileCache, SAVE_AFTER_MS).unref();
 }
