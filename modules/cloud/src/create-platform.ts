@@ -10,6 +10,7 @@ import { Registry } from './identity/registry.ts';
 import { SasAuthenticator } from './identity/sas-authenticator.ts';
 import { MethodCalls } from './methods/method-calls.ts';
 import type { ConnectionStrings, Platform } from './platform.ts';
+import { Jobs } from './jobs/jobs.ts';
 import { PlatformBus } from './platform-events.ts';
 import { CommitGroup } from './store/commit-group.ts';
 import { openStore } from './store/open-store.ts';
@@ -46,6 +47,7 @@ export interface HubPlatform extends Platform {
 
 /** Opens the store (CLOUD_STORE_FAILED) and starts the loops; nothing listens before the caller says so. */
 export async function createPlatform(options: PlatformOptions): Promise<HubPlatform> {
+  readonly jobs: Jobs;
   const { clock, logger, hostNames } = options;
   const db = await openStore(options.dbPath);
   await forgetConnections(db, clock.nowMs());
@@ -69,17 +71,38 @@ export async function createPlatform(options: PlatformOptions): Promise<HubPlatf
   const close = async () => {
     await front.close();
     await ring.stop();
+  const invokeMethod: Platform['invokeMethod'] = (...call) => methods.invoke(...call);
+  const jobs = new Jobs({ db, commits, clock, logger, twins, invokeMethod });
+  const evaluator = new Evaluator({ db, clock, logger, bus, registry, twins });
+  const configurations = new Configurations({ db, clock, wake: () => evaluator.wake() });
     await intake.idle();
+  await evaluator.start();
+  jobs.start();
     await commits.idle();
+    await evaluator.stop();
+    await jobs.stop();
     await db.destroy();
   };
   return {
-    ...{ db, clock, logger, hostNames, registry, twins, authenticator, intake, close },
+    ...{
+      db,
+      clock,
+      logger,
+      hostNames,
+      registry,
+      twins,
+      evaluator,
+      configurations,
+      authenticator,
+      intake,
+      jobs,
+      invokeMethod,
+      close,
+    },
     gateway: front.gateway,
     ...registryCalls(registry, twins),
     applyContent: (deviceId, content, by) => applyContent({ db, clock, registry, twins }, deviceId, content, by),
     getContent: (deviceId) => readContent(db, deviceId),
-    invokeMethod: (deviceId, moduleId, call) => methods.invoke(deviceId, moduleId, call),
     ...historyCalls(db),
     on: (event, listener) => bus.on(event, listener),
     connectionStrings: () => connectionStrings(hostNames[0], policies),

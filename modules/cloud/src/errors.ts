@@ -97,6 +97,22 @@ export const ERRORS = {
     action: 'Correct the text at the position the message names.',
   },
   CLOUD_NOT_IMPLEMENTED: {
+  CLOUD_JOB_EXISTS: {
+    meaning: 'A job with this id was scheduled before; ids are kept for 30 days after the end of their job.',
+    action: 'Choose another job id, e.g. one with a date in it.',
+  },
+  CLOUD_JOB_NOT_FOUND: {
+    meaning: 'The hub holds no scheduled job with this id.',
+    action: 'Check the id (case counts); jobs are removed 30 days after their end.',
+  },
+  CLOUD_JOB_LIMIT: {
+    meaning: 'As many jobs wait or run as are allowed.',
+    action: 'Wait for some to end, or cancel those that are not needed.',
+  },
+  CLOUD_JOB_ENDED: {
+    meaning: 'A job that has completed or failed cannot be cancelled.',
+    action: 'Read the job to see what became of it.',
+  },
     meaning: 'The call belongs to the IoT Hub API but this cloud does not serve it.',
     action: 'Use the calls that the README of modules/cloud lists.',
   },

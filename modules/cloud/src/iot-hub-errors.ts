@@ -37,6 +37,10 @@ const FORMS: { readonly [C in CloudErrorCode]?: IotHubErrorForm } = {
 };
 
 const INTERNAL: IotHubErrorForm = { status: 500, name: 'ServerError', number: 500001 };
+  CLOUD_JOB_EXISTS: { status: 409, name: 'JobAlreadyExists', number: 409003 },
+  CLOUD_JOB_NOT_FOUND: { status: 404, name: 'JobNotFound', number: 404002 },
+  CLOUD_JOB_LIMIT: { status: 403, name: 'JobQuotaExceeded', number: 403003 },
+  CLOUD_JOB_ENDED: { status: 400, name: 'ArgumentInvalid', number: 400004 },
 
 /** The form of any error; what is not ours is a server error and its text stays inside. */
 export function iotHubErrorForm(error: unknown): IotHubErrorForm & { message: string } {

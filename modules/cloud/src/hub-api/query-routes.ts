@@ -1,12 +1,12 @@
 // POST /devices/query: twins by the query language, paged by headers (cloud.md 2.7).
 
-import { type Request, Router } from 'express';
+import { Router } from 'express';
 import type { HubPlatform } from '../create-platform.ts';
 import { refusal } from '../errors.ts';
 import { parseQuery, type Query } from '../query/parse-query.ts';
 import { readQueryPage } from '../query/query-pages.ts';
 import { authorize } from './authorize.ts';
-import { bodyObject, wholeNumber } from './request-fields.ts';
+import { bodyObject, headerText, wholeNumber } from './request-fields.ts';
 
 const PAGE_ROWS_MAX = 1_000;
 const PAGE_ROWS_DEFAULT = 100;
@@ -18,10 +18,10 @@ export function queryRoutes({ db }: HubPlatform): Router {
     if (typeof text !== 'string')
       throw refusal('CLOUD_QUERY_INVALID', 'Cannot read the query: the field query is missing');
     const query = parseQuery(text);
-    const rowsMax = wholeNumber('x-ms-max-item-count', header(request, 'x-ms-max-item-count'), {
+    const rowsMax = wholeNumber('x-ms-max-item-count', headerText(request, 'x-ms-max-item-count'), {
       ...{ min: 1, max: PAGE_ROWS_MAX, fallback: PAGE_ROWS_DEFAULT },
     });
-    const page = await readQueryPage(db, query, rowsMax, header(request, 'x-ms-continuation'));
+    const page = await readQueryPage(db, query, rowsMax, headerText(request, 'x-ms-continuation'));
     response.setHeader('x-ms-item-type', itemType(query));
     if (page.continuation !== undefined) response.setHeader('x-ms-continuation', page.continuation);
     response.json(page.rows);
@@ -32,9 +32,4 @@ export function queryRoutes({ db }: HubPlatform): Router {
 function itemType({ select, from }: Query): 'Twin' | 'DeviceJob' | 'Raw' {
   if (select.kind !== 'all') return 'Raw';
   return from === 'jobs' ? 'DeviceJob' : 'Twin';
-}
-
-function header(request: Request, name: string): string | undefined {
-  const value = request.headers[name];
-  return typeof value === 'string' && value !== '' ? value : undefined;
 }

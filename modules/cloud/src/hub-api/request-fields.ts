@@ -30,6 +30,12 @@ export function bodyObject(request: Request): JsonObject {
   throw refusal('CLOUD_ARGUMENT_INVALID', `Cannot use the body: it is ${describe(body)}, wanted a JSON object`);
 }
 
+/** One header; undefined when it is absent or empty. */
+export function headerText(request: Request, name: string): string | undefined {
+  const value = request.headers[name];
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
 /** undefined when the field is absent or null. */
 export function objectField(body: JsonObject, name: string): JsonObject | undefined {
   const value = body[name];

@@ -10,6 +10,7 @@ import { deploymentRoutes } from './deployment-routes.ts';
 import { deviceRoutes } from './device-routes.ts';
 import { answerErrors, answerUnknownPath } from './error-response.ts';
 import { keyRoutes } from './key-routes.ts';
+import { jobRoutes } from './job-routes.ts';
 import { messageRoutes } from './message-routes.ts';
 import { methodRoutes } from './method-routes.ts';
 import { moduleRoutes } from './module-routes.ts';
@@ -41,6 +42,8 @@ export function createHubRouter(platform: HubPlatform): Router {
   hub.use(keyRoutes(platform));
   hub.use(queryRoutes(platform));
   hub.use(deploymentRoutes(platform));
+  hub.use(jobRoutes(platform));
+  hub.use(configurationRoutes(platform));
   hub.use(scopeRoutes(platform));
   hub.use(moduleRoutes(platform));
   hub.use(deviceRoutes(platform));

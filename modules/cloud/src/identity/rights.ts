@@ -21,6 +21,8 @@ export const CALL_RIGHTS = {
   writeTwin: ['ServiceConnect', 'RegistryWrite'],
   query: ['ServiceConnect', 'RegistryRead'],
   invokeMethod: ['ServiceConnect'],
+  runJob: ['ServiceConnect'],
+  readJobs: ['ServiceConnect', 'RegistryRead'],
   deploy: ['RegistryWrite'],
   readStatistics: ['RegistryRead', 'ServiceConnect'],
   actAsDevice: ['DeviceConnect'],

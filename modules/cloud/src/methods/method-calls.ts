@@ -13,7 +13,7 @@ const METHOD_PAYLOAD_BYTES_MAX = 128 * 1024;
 const RESPONSE_TIMEOUT_SECS_MIN = 5;
 const RESPONSE_TIMEOUT_SECS_MAX = 300;
 const CONNECT_TIMEOUT_SECS_MAX = 300;
-const RESPONSE_TIMEOUT_SECS_DEFAULT = 30;
+export const RESPONSE_TIMEOUT_SECS_DEFAULT = 30;
 /** Calls that wait at once, over all devices and to one identity. */
 const PENDING_CALLS_MAX = 5_000;
 export const PENDING_CALLS_PER_IDENTITY_MAX = 100;
@@ -55,7 +55,7 @@ export class MethodCalls {
     moduleId: string | undefined,
     call: MethodRequest,
   ): Promise<{ status: number; payload: Json }> {
-    const body = checkCall(call);
+    const body = checkMethodRequest(call);
     await requireIdentity(this.db, deviceId, moduleId);
     const key = keyOf(deviceId, moduleId);
     this.enter(key);
@@ -149,7 +149,7 @@ export class MethodCalls {
 }
 
 /** Throws CLOUD_ARGUMENT_INVALID; returns the body as it goes on the wire. */
-function checkCall(call: MethodRequest): string {
+export function checkMethodRequest(call: MethodRequest): string {
   if (typeof call.methodName !== 'string' || !METHOD_NAME.test(call.methodName) || /[+#/]/.test(call.methodName)) {
     throw invalid('methodName', JSON.stringify(call.methodName ?? null), '1 to 100 characters without / + #');
   }

@@ -13,8 +13,7 @@ export interface Rank {
 /** `given` = rows of the pages before (for TOP). */
 export interface PlaceToken {
   kind: 'place';
-  deviceId: string;
-  moduleId: string;
+  place: readonly string[];
   given: number;
 }
 
@@ -30,7 +29,7 @@ const TOKEN_CHARS_MAX = 64 * 1024;
 export function writeToken(token: PlaceToken | RankToken): string {
   const text =
     token.kind === 'place'
-      ? [token.deviceId, token.moduleId, token.given]
+      ? [token.place, '', token.given]
       : // undefined has no JSON: an empty list stands for it.
         [token.rank.values.map((value) => (value === undefined ? [] : [value])), token.rank.id, token.given];
   return Buffer.from(JSON.stringify(text)).toString('base64url');
@@ -44,8 +43,8 @@ export function readToken(kind: 'place' | 'rank', text: string | undefined): Pla
   const parts = text.length <= TOKEN_CHARS_MAX ? decode(text) : undefined;
   const [first, second, given] = Array.isArray(parts) ? parts : [];
   if (typeof second === 'string' && Number.isSafeInteger(given) && Number(given) >= 0) {
-    if (kind === 'place' && typeof first === 'string') {
-      return { kind, deviceId: first, moduleId: second, given: Number(given) };
+    if (kind === 'place' && Array.isArray(first) && first.length > 0 && first.every((id) => typeof id === 'string')) {
+      return { kind, place: first, given: Number(given) };
     }
     if (kind === 'rank' && Array.isArray(first) && first.every(Array.isArray)) {
       return { kind, rank: { values: first.map((list: Json[]) => list[0]), id: second }, given: Number(given) };

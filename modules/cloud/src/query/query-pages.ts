@@ -3,12 +3,12 @@
 
 import { createHash } from 'node:crypto';
 import type { Json, JsonObject } from '@wayside/protocol';
-import { refusal } from '../errors.ts';
+import { deviceJobDocuments } from '../jobs/device-job-source.ts';
 import type { Db } from '../store/tables.ts';
 import { selectFrom, valueAt } from './evaluate-query.ts';
 import { GroupRows } from './group-rows.ts';
 import { type Rank, type RankToken, readToken, writeToken } from './page-token.ts';
-import { type QueryDocument, SOURCE_START, type SourcePlace, twinDocuments } from './query-source.ts';
+import { type QueryDocument, twinDocuments } from './query-source.ts';
 import type { Query } from './query-tree.ts';
 import { compareValues } from './value-order.ts';
 
@@ -42,23 +42,22 @@ async function plainPage(
   query: Query,
   rowsMax: number,
   continuation: string | undefined,
-  documents: (place: SourcePlace) => AsyncIterable<QueryDocument>,
+  documents: (place: readonly string[]) => AsyncIterable<QueryDocument>,
 ): Promise<QueryPage> {
   const token = readToken('place', continuation);
-  const place: SourcePlace = token ? { deviceId: token.deviceId, moduleId: token.moduleId } : { ...SOURCE_START };
+  let place = token?.place ?? [];
   const before = token?.given ?? 0;
   const wanted = wantedRows(query, rowsMax, before);
   const rows: JsonObject[] = [];
   if (wanted === 0) return { rows };
   // One row more than wanted tells whether there is a next page.
-  for await (const { document, deviceId, moduleId } of documents(place)) {
+  for await (const { document, place: next } of documents(place)) {
     if (rows.length >= wanted) {
       const given = before + rows.length;
-      return isAtTop(query, given) ? { rows } : { rows, continuation: writeToken({ kind: 'place', ...place, given }) };
+      return isAtTop(query, given) ? { rows } : { rows, continuation: writeToken({ kind: 'place', place, given }) };
     }
     rows.push(selectFrom(query.select, document));
-    place.deviceId = deviceId;
-    place.moduleId = moduleId;
+    place = next;
   }
   return { rows };
 }
@@ -80,10 +79,10 @@ async function rankedPage(db: Db, query: Query, rowsMax: number, continuation: s
 
 async function* rankedRows(db: Db, query: Query): AsyncGenerator<Ranked> {
   const valuesOf = (row: JsonObject) => (query.orderBy ?? []).map(({ path }) => rankValue(valueAt(path, row)));
-  const documents = documentsOf(db, query, SOURCE_START);
+  const documents = documentsOf(db, query, []);
   if (query.select.kind !== 'aggregates') {
-    for await (const { document, deviceId, moduleId } of documents) {
-      const rank = { values: valuesOf(document), id: JSON.stringify([deviceId, moduleId]) };
+    for await (const { document, place } of documents) {
+      const rank = { values: valuesOf(document), id: JSON.stringify(place) };
       yield { rank, row: selectFrom(query.select, document) };
     }
     return;
@@ -103,9 +102,8 @@ function rankId(key: string): string {
   return key.length <= RANK_ID_CHARS_MAX ? key : createHash('sha256').update(key).digest('hex');
 }
 
-function documentsOf(db: Db, query: Query, place: SourcePlace): AsyncGenerator<QueryDocument> {
-  if (query.from === 'jobs')
-    throw refusal('CLOUD_QUERY_INVALID', 'Cannot run the query: FROM devices.jobs is not served');
+function documentsOf(db: Db, query: Query, place: readonly string[]): AsyncGenerator<QueryDocument> {
+  if (query.from === 'jobs') return deviceJobDocuments(db, query.where, place);
   return twinDocuments(db, query.from, query.where, place);
 }
 

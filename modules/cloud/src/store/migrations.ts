@@ -3,17 +3,19 @@
 import type { Migration } from 'kysely/migration';
 import { createHubTables } from './migrations/hub-0001.ts';
 import { createNodeTables } from './migrations/node-0001.ts';
+import { createJobTables } from './migrations/jobs-0001.ts';
 import { addDaemon } from './migrations/node-0002.ts';
 import { addNodeSettings } from './migrations/node-0003.ts';
 import { createPeopleTables } from './migrations/people-0001.ts';
 import { createRoutingTables } from './migrations/routing-0001.ts';
 import { createTrafficTables } from './migrations/traffic-0001.ts';
 
-/** Names are kept in the database; every face prefixes its own ('hub-', 'node-'), so both can grow apart. */
+/** Names are kept in the database and run in their alphabetic order; every face prefixes its own ('hub-', 'node-'), so both can grow apart. */
 export const MIGRATIONS: { [name: string]: Migration } = {
   'hub-0001': createHubTables,
   'node-0001': createNodeTables,
   'node-0002': addDaemon,
+  'jobs-0001': createJobTables,
   'node-0003': addNodeSettings,
   'routing-0001': createRoutingTables,
   'traffic-0001': createTrafficTables,
