@@ -2,6 +2,7 @@
 
 import { EdgeError } from '@wayside/kit';
 import type { JsonObject } from '@wayside/protocol';
+import { CONFIGURATION_ERRORS } from './configuration-errors.ts';
 import { NODE_ERRORS } from './node-errors.ts';
 import { PEOPLE_ERRORS } from './people/people-errors.ts';
 import { ROUTING_ERRORS } from './routing-errors.ts';
@@ -96,7 +97,6 @@ export const ERRORS = {
     meaning: 'A query text cannot be read, or uses a part of the query language that is not served.',
     action: 'Correct the text at the position the message names.',
   },
-  CLOUD_NOT_IMPLEMENTED: {
   CLOUD_JOB_EXISTS: {
     meaning: 'A job with this id was scheduled before; ids are kept for 30 days after the end of their job.',
     action: 'Choose another job id, e.g. one with a date in it.',
@@ -113,6 +113,7 @@ export const ERRORS = {
     meaning: 'A job that has completed or failed cannot be cancelled.',
     action: 'Read the job to see what became of it.',
   },
+  CLOUD_NOT_IMPLEMENTED: {
     meaning: 'The call belongs to the IoT Hub API but this cloud does not serve it.',
     action: 'Use the calls that the README of modules/cloud lists.',
   },
@@ -120,6 +121,7 @@ export const ERRORS = {
     meaning: 'The database of the cloud could not be opened, migrated or written.',
     action: 'Check free space and rights of the state directory; the cause is in the message.',
   },
+  ...CONFIGURATION_ERRORS,
   ...NODE_ERRORS,
   ...ROUTING_ERRORS,
   ...PEOPLE_ERRORS,

@@ -32,15 +32,19 @@ const FORMS: { readonly [C in CloudErrorCode]?: IotHubErrorForm } = {
   CLOUD_METHOD_BUSY: { status: 429, name: 'ThrottlingException', number: 429001 },
   CLOUD_TELEMETRY_BUSY: { status: 503, name: 'ServiceUnavailable', number: 503001 },
   CLOUD_TELEMETRY_INVALID: { status: 400, name: 'ArgumentInvalid', number: 400004 },
+  CLOUD_CONFIGURATION_EXISTS: { status: 409, name: 'ConfigurationAlreadyExists', number: 409401 },
+  CLOUD_CONFIGURATION_NOT_FOUND: { status: 404, name: 'ConfigurationNotFound', number: 404401 },
+  CLOUD_CONFIGURATION_INVALID: { status: 400, name: 'ArgumentInvalid', number: 400004 },
+  CLOUD_CONFIGURATION_LIMIT: { status: 403, name: 'ConfigurationCountLimitExceeded', number: 403401 },
   CLOUD_QUERY_INVALID: { status: 400, name: 'ArgumentInvalid', number: 400004 },
-  CLOUD_NOT_IMPLEMENTED: { status: 501, name: 'NotImplemented', number: 501001 },
-};
-
-const INTERNAL: IotHubErrorForm = { status: 500, name: 'ServerError', number: 500001 };
   CLOUD_JOB_EXISTS: { status: 409, name: 'JobAlreadyExists', number: 409003 },
   CLOUD_JOB_NOT_FOUND: { status: 404, name: 'JobNotFound', number: 404002 },
   CLOUD_JOB_LIMIT: { status: 403, name: 'JobQuotaExceeded', number: 403003 },
   CLOUD_JOB_ENDED: { status: 400, name: 'ArgumentInvalid', number: 400004 },
+  CLOUD_NOT_IMPLEMENTED: { status: 501, name: 'NotImplemented', number: 501001 },
+};
+
+const INTERNAL: IotHubErrorForm = { status: 500, name: 'ServerError', number: 500001 };
 
 /** The form of any error; what is not ours is a server error and its text stays inside. */
 export function iotHubErrorForm(error: unknown): IotHubErrorForm & { message: string } {

@@ -46,6 +46,8 @@ export interface Twin {
   reported: JsonObject;
   reportedVersion: number;
   reportedMetadata: JsonObject;
+  /** `{<configuration id>: {status: 'Targeted' | 'Applied'}}`, of device, $edgeAgent and modules (cloud.md 2.6). */
+  configurations: JsonObject;
 }
 
 export interface TelemetryMessage {
@@ -71,6 +73,14 @@ export interface MethodRequest {
   connectTimeoutSecs?: number;
 }
 
+/** What a deployment to one device came to. */
+export interface AppliedContent {
+  /** $version of $edgeAgent's desired properties. */
+  desiredVersion: number;
+  /** Every module the content names, in order of name. */
+  modules: string[];
+}
+
 /** Who made a change: a user name of /api/v1, `policy:<name>` or `identity:<device>[/<module>]` of the IoT Hub face, '' = the cloud itself. Never a client's claim. */
 export type Actor = string;
 
@@ -80,6 +90,8 @@ export interface PlatformEvents {
   reported: { deviceId: string; moduleId?: string; patch: JsonObject; version: number; atMs: number };
   /** `patch` is what connected clients get: nulls kept, without $version. */
   desired: { deviceId: string; moduleId?: string; patch: JsonObject; version: number; atMs: number; by: Actor };
+  /** A back end changed tags; what hangs on them is due in the same commit. */
+  tags: { deviceId: string; atMs: number; by: Actor };
   connection: { deviceId: string; moduleId?: string; connected: boolean; atMs: number; reason: string };
   identity: { deviceId: string; moduleId?: string; change: 'created' | 'updated' | 'deleted'; atMs: number };
 }
@@ -118,12 +130,14 @@ export interface Platform {
   /**
    * Deploys a base manifest to one device: all or nothing. CLOUD_MANIFEST_INVALID carries `details.problems`.
    * `desiredVersion` is that of $edgeAgent afterwards; unchanged content changes no version.
+   * `followsFields`: made from the fields of a cache node; layered configurations lie on it, a base configuration takes its place while it targets the device.
    */
   applyContent(
     deviceId: string,
     content: ModulesContent,
     by?: Actor,
-  ): Promise<{ desiredVersion: number; modules: string[] }>;
+    how?: { followsFields?: boolean },
+  ): Promise<AppliedContent>;
   /** What is deployed now, in the form applyContent takes; {} before the first deployment. CLOUD_DEVICE_NOT_FOUND. */
   getContent(deviceId: string): Promise<ModulesContent>;
 

@@ -1,37 +1,21 @@
-import { readFileSync } from 'node:fs';
-import { Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { createLogger, FakeClock } from '@wayside/kit';
-import type { JsonObject, ModulesContent } from '@wayside/protocol';
-import { openTestStore } from '../../test/store-under-test.ts';
-import { Registry } from '../identity/registry.ts';
-import { PlatformBus } from '../platform-events.ts';
-import { CommitGroup } from '../store/commit-group.ts';
-import type { Db } from '../store/tables.ts';
-import { TwinService } from '../twins/twin-service.ts';
-import { applyContent, type DeploymentParts, readContent } from './apply-content.ts';
+import type { JsonObject } from '@wayside/protocol';
+import { type DeploymentBench, modulesOf, openBench, quickstartContent } from '../../test/deployment-bench.ts';
+import { applyContent, readContent } from './apply-content.ts';
 
-let db: Db;
-let parts: DeploymentParts;
+let parts: DeploymentBench;
 let events: string[];
 beforeEach(async () => {
-  const logger = createLogger({ module: 'test', stream: new Writable({ write: (_chunk, _encoding, done) => done() }) });
-  db = await openTestStore();
-  const clock = new FakeClock();
-  const bus = new PlatformBus(logger);
-  const twins = new TwinService({ db, commits: new CommitGroup(db), clock, bus });
-  parts = { db, clock, registry: new Registry({ db, clock, bus }), twins };
+  parts = await openBench();
   await parts.registry.createDevice('d', { iotEdge: true });
   events = [];
-  bus.on('identity', (event) => events.push(`${event.change} ${event.moduleId}`));
-  bus.on('desired', (event) => events.push(`desired ${event.moduleId} ${event.version}`));
+  parts.bus.on('identity', (event) => events.push(`${event.change} ${event.moduleId}`));
+  parts.bus.on('desired', (event) => events.push(`desired ${event.moduleId} ${event.version}`));
 });
-afterEach(() => db.destroy());
+afterEach(() => parts.db.destroy());
 
-const manifest = (): ModulesContent =>
-  JSON.parse(readFileSync(new URL('../../../../deployment/quickstart.json', import.meta.url), 'utf8')).modulesContent;
-const agentModules = (content: ModulesContent) =>
-  (content.$edgeAgent!['properties.desired'] as { modules: { [name: string]: JsonObject } }).modules;
+const manifest = quickstartContent;
+const agentModules = modulesOf;
 const moduleIds = async () => (await parts.registry.listModules('d')).map((module) => module.moduleId);
 
 describe('applyContent()', () => {
@@ -58,7 +42,7 @@ describe('applyContent()', () => {
     content.MCC = { 'properties.desired': { drain: true } };
     await applyContent(parts, 'd', content);
     expect(events).toEqual(['desired MCC 3']);
-    expect(await readContent(db, 'd')).toEqual(content);
+    expect(await readContent(parts.db, 'd')).toEqual(content);
   });
 
   test('the same manifest again is no new version, also when it holds nulls', async () => {
@@ -92,7 +76,7 @@ describe('applyContent()', () => {
     for (const name of ['new1', 'new2']) agentModules(content)[name] = { ...agentModules(content).MCC };
     await expect(applyContent(parts, 'd', content)).rejects.toMatchObject({ code: 'CLOUD_MODULE_LIMIT' });
     expect(await moduleIds()).toEqual(before);
-    expect(await readContent(db, 'd')).toEqual(old);
+    expect(await readContent(parts.db, 'd')).toEqual(old);
     expect(events).toEqual([]);
   });
 
@@ -109,13 +93,13 @@ describe('applyContent()', () => {
         ]),
       },
     });
-    expect(await readContent(db, 'd')).toEqual({});
+    expect(await readContent(parts.db, 'd')).toEqual({});
   });
 
   test('missing and ordinary devices', async () => {
     await expect(applyContent(parts, 'nobody', manifest())).rejects.toMatchObject({ code: 'CLOUD_DEVICE_NOT_FOUND' });
     await parts.registry.createDevice('leaf', {});
     await expect(applyContent(parts, 'leaf', manifest())).rejects.toMatchObject({ code: 'CLOUD_NOT_EDGE_DEVICE' });
-    await expect(readContent(db, 'nobody')).rejects.toMatchObject({ code: 'CLOUD_DEVICE_NOT_FOUND' });
+    await expect(readContent(parts.db, 'nobody')).rejects.toMatchObject({ code: 'CLOUD_DEVICE_NOT_FOUND' });
   });
 });

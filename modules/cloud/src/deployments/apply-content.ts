@@ -1,70 +1,98 @@
-// Deploys a base manifest to one device, all or nothing: modules made and removed, desired sections replaced where they differ,
-// $edgeAgent written last so that an agent that acts at once finds finished twins (cloud.md 2.12).
+// Deploys a base manifest to one device, all or nothing (cloud.md 2.6). It is a write, not a rule: a configuration that targets the device
+// takes over at the next evaluation, which is due in the same commit. One made from the fields of a cache node stays underneath as the lowest base.
 
 import type { Clock } from '@wayside/kit';
-import {
-  checkManifest,
-  type Json,
-  type JsonObject,
-  jsonEqual,
-  type ModulesContent,
-  mergePatch,
-} from '@wayside/protocol';
+import { checkManifest, jsonEqual, type ModulesContent } from '@wayside/protocol';
 import { refusal } from '../errors.ts';
-import { EDGE_AGENT, EDGE_HUB, SYSTEM_MODULES } from '../identity/identity-id.ts';
-import {
-  deleteIdentityRows,
-  insertModule,
-  MANAGED_BY_EDGE,
-  readModules,
-  requireIdentity,
-} from '../identity/identity-rows.ts';
-import type { Registry } from '../identity/registry.ts';
-import type { Actor } from '../platform.ts';
+import { EDGE_AGENT, SYSTEM_MODULES } from '../identity/identity-id.ts';
+import { readModules, requireIdentity } from '../identity/identity-rows.ts';
+import type { Actor, AppliedContent } from '../platform.ts';
 import type { Db } from '../store/tables.ts';
-import { type ChangedTwin, changeTwin, readTwin, requireTwin } from '../twins/twin-rows.ts';
-import type { TwinService } from '../twins/twin-service.ts';
+import { readTwin, requireTwin } from '../twins/twin-rows.ts';
+import { listDeployments, type PastDeployment } from './deployment-history.ts';
+import { DESIRED_KEY } from './desired-path.ts';
+import { type DeviceState, readDeviceStates } from './device-state.ts';
+import { markDue } from './evaluation-queue.ts';
+import type { Evaluator } from './evaluator.ts';
+import { composeContent, namedModules } from './layered-content.ts';
+import type { EffectiveDeployment } from './plan-device.ts';
+import { saveDeployed } from './write-plan.ts';
 
-/** Key of a module's whole desired section in modulesContent. */
-const DESIRED_KEY = 'properties.desired';
 /** Problems named in the message; the details hold them all. */
 const PROBLEMS_SHOWN_MAX = 5;
 
 export interface DeploymentParts {
   db: Db;
   clock: Clock;
-  registry: Registry;
-  twins: TwinService;
+  evaluator: Evaluator;
 }
 
-export interface AppliedContent {
-  /** $version of $edgeAgent's desired properties. */
-  desiredVersion: number;
-  /** Every module the content names, in order of name. */
-  modules: string[];
+export interface ApplyOptions {
+  by?: Actor;
+  /** The content was made from the fields of a cache node: layers lie on it, and it comes back when no configuration is the base. */
+  followsFields?: boolean;
+  /** How the history names it. */
+  origin?: 'device' | 'restore';
 }
 
 /** CLOUD_MANIFEST_INVALID, CLOUD_DEVICE_NOT_FOUND, CLOUD_NOT_EDGE_DEVICE, CLOUD_MODULE_LIMIT; then nothing was changed. */
 export async function applyContent(
-  parts: DeploymentParts,
+  { db, clock, evaluator }: DeploymentParts,
   deviceId: string,
   content: ModulesContent,
-  by: Actor = '',
+  { by = '', followsFields = false, origin = 'device' }: ApplyOptions = {},
 ): Promise<AppliedContent> {
   requireManifest(content);
-  const nowMs = parts.clock.nowMs();
-  const names = moduleNames(content);
-  const done = await parts.db.transaction().execute(async (trx) => {
+  const byOf = () => by;
+  const done = await db.transaction().execute(async (trx) => {
     await requireEdgeDevice(trx, deviceId);
-    const { created, removed } = await settleModules(trx, deviceId, names, nowMs);
-    const changed = await settleDesired(trx, deviceId, content, nowMs);
-    const agent = await requireTwin(trx, deviceId, EDGE_AGENT);
-    return { created, removed, changed, desiredVersion: agent.desiredVersion };
+    const state = await requireState(trx, deviceId);
+    const { deployed } = state;
+    // The same content again is not somebody's own: `wayside manifest NODE | wayside deploy NODE` keeps following.
+    const follows = followsFields || (deployed.followsFields && jsonEqual(deployed.own, content));
+    state.deployed = { ...deployed, own: content, followsFields: follows };
+    const nowMs = clock.nowMs();
+    await saveDeployed(trx, deviceId, state.deployed, nowMs);
+    const own: EffectiveDeployment = { origin, base: null, layers: [], composed: composeContent(content, []) };
+    const written = await evaluator.evaluate(trx, [state], byOf, follows ? undefined : own);
+    await markDue(trx, [deviceId], by, nowMs);
+    return { written, desiredVersion: (await requireTwin(trx, deviceId, EDGE_AGENT)).desiredVersion };
   });
-  for (const moduleId of done.created) parts.registry.tell(deviceId, moduleId, 'created');
-  for (const moduleId of done.removed) parts.registry.tell(deviceId, moduleId, 'deleted');
-  for (const change of done.changed) parts.twins.tellDesired(change, by);
-  return { desiredVersion: done.desiredVersion, modules: names };
+  evaluator.tell(done.written, byOf);
+  evaluator.wake();
+  return {
+    desiredVersion: done.desiredVersion,
+    modules: [...new Set([...SYSTEM_MODULES, ...namedModules(content)])].sort(),
+  };
+}
+
+/** Makes an earlier deployment of the device its own again. CLOUD_DEPLOYMENT_NOT_FOUND, CLOUD_DEPLOYMENT_TARGETED and those of applyContent. */
+export async function restoreDeployment(
+  parts: DeploymentParts,
+  deviceId: string,
+  seq: number,
+  by: Actor,
+): Promise<AppliedContent> {
+  const { content } = await findDeployment(parts.db, deviceId, seq);
+  const base = parts.evaluator.baseFor(
+    await requireState(parts.db, deviceId),
+    await parts.evaluator.book.read(parts.db),
+  );
+  if (base !== undefined) {
+    throw refusal(
+      'CLOUD_DEPLOYMENT_TARGETED',
+      `Cannot restore deployment ${seq} of ${deviceId}: configuration "${base}" targets it and would take over at once`,
+    );
+  }
+  return applyContent(parts, deviceId, content, { by, origin: 'restore' });
+}
+
+/** CLOUD_DEPLOYMENT_NOT_FOUND, CLOUD_DEVICE_NOT_FOUND. */
+export async function findDeployment(db: Db, deviceId: string, seq: number): Promise<PastDeployment> {
+  await requireIdentity(db, deviceId);
+  const found = (await listDeployments(db, deviceId)).find((past) => past.seq === seq);
+  if (found) return found;
+  throw refusal('CLOUD_DEPLOYMENT_NOT_FOUND', `There is no deployment ${seq} in the history of ${deviceId}`);
 }
 
 /** The content as it stands in the twins now; {} when nothing was deployed. */
@@ -76,6 +104,12 @@ export async function readContent(db: Db, deviceId: string): Promise<ModulesCont
     if (Object.keys(desired).length > 0) content[moduleId] = { [DESIRED_KEY]: desired };
   }
   return content[EDGE_AGENT] ? content : {};
+}
+
+async function requireState(db: Db, deviceId: string): Promise<DeviceState> {
+  const [state] = await readDeviceStates(db, [deviceId]);
+  if (state) return state;
+  throw refusal('CLOUD_DEVICE_NOT_FOUND', `No device "${deviceId}" in the registry`);
 }
 
 function requireManifest(content: ModulesContent): void {
@@ -97,53 +131,4 @@ async function requireEdgeDevice(trx: Db, deviceId: string): Promise<void> {
     'CLOUD_NOT_EDGE_DEVICE',
     `Cannot deploy modules to device "${deviceId}": capabilities.iotEdge is false, wanted true`,
   );
-}
-
-/** Modules with a section of their own, and those that $edgeAgent is to run. */
-function moduleNames(content: ModulesContent): string[] {
-  const names = new Set<string>([...SYSTEM_MODULES, ...Object.keys(content)]);
-  const agent = content[EDGE_AGENT]?.[DESIRED_KEY];
-  const modules = isObject(agent) ? agent.modules : undefined;
-  if (isObject(modules)) for (const name of Object.keys(modules)) names.add(name);
-  return [...names].sort();
-}
-
-async function settleModules(trx: Db, deviceId: string, names: string[], nowMs: number) {
-  const present = await readModules(trx, deviceId);
-  const removed = present
-    .filter((row) => row.managed_by === MANAGED_BY_EDGE)
-    .map((row) => row.module_id)
-    .filter((moduleId) => !names.includes(moduleId) && !SYSTEM_MODULES.includes(moduleId));
-  // Removed first: a device at its module limit can still swap one module for another.
-  for (const moduleId of removed) await deleteIdentityRows(trx, deviceId, moduleId);
-  const created = names.filter((name) => !present.some((row) => row.module_id === name));
-  for (const moduleId of created) {
-    await insertModule(trx, deviceId, moduleId, { managedBy: MANAGED_BY_EDGE }, nowMs);
-  }
-  return { created, removed };
-}
-
-async function settleDesired(
-  trx: Db,
-  deviceId: string,
-  content: ModulesContent,
-  nowMs: number,
-): Promise<ChangedTwin[]> {
-  const last = [EDGE_HUB, EDGE_AGENT].filter((name) => content[name]);
-  const order = [...Object.keys(content).filter((name) => !last.includes(name)), ...last];
-  const changed: ChangedTwin[] = [];
-  for (const moduleId of order) {
-    const desired = content[moduleId]?.[DESIRED_KEY];
-    if (!isObject(desired)) continue;
-    const twin = await requireTwin(trx, deviceId, moduleId);
-    // A needless new version would make "reported successful" false until the agent answers again.
-    // Nulls of the manifest are no values: the twin does not hold them.
-    if (jsonEqual(twin.desired, mergePatch({}, desired))) continue;
-    changed.push(await changeTwin(trx, twin, { desiredInstead: desired }, '*', nowMs));
-  }
-  return changed;
-}
-
-function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

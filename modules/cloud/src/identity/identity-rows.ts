@@ -9,7 +9,7 @@ import type { IdentityRow } from './identity-record.ts';
 import { generateKey, newEtag, newGenerationId } from './keys.ts';
 
 /** Modules of one device, $edgeAgent and $edgeHub among them (IoT Hub: 50). */
-const MODULES_PER_DEVICE_MAX = 50;
+export const MODULES_PER_DEVICE_MAX = 50;
 export const MANAGED_BY_EDGE = 'iotEdge';
 
 export async function readIdentity(db: Db, deviceId: string, moduleId = ''): Promise<IdentityRow | undefined> {
@@ -123,7 +123,15 @@ export async function deleteIdentityRows(db: Db, deviceId: string, moduleId: str
     // A removed module's messages stay in the history of its device.
     if (moduleId === '' || table !== 'telemetry') await query.execute();
   }
+  if (moduleId === '') await forgetDeployments(db, deviceId);
   return [...removed, moduleId];
+}
+
+/** Rows by device alone: a device made anew under the same id must not inherit them. */
+async function forgetDeployments(db: Db, deviceId: string): Promise<void> {
+  for (const table of ['device_deployment', 'deployment_history', 'evaluation_due'] as const) {
+    await db.deleteFrom(table).where('device_id', '=', deviceId).execute();
+  }
 }
 
 async function insertRow(db: Db, row: IdentityTable, nowMs: number): Promise<void> {

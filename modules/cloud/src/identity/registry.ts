@@ -1,6 +1,7 @@
 // The device and module registry: every change is one transaction with its etag check, told on the bus after the commit.
 
 import type { Clock } from '@wayside/kit';
+import { markDue } from '../deployments/evaluation-queue.ts';
 import { refusal } from '../errors.ts';
 import type { DeviceIdentity, ModuleIdentity } from '../platform.ts';
 import type { PlatformBus } from '../platform-events.ts';
@@ -69,14 +70,22 @@ export class Registry {
 
   async createDevice(deviceId: string, input: IdentityInput): Promise<DeviceIdentity> {
     checkIdentityId('device', deviceId);
-    const row = await this.write((trx, nowMs) => insertDevice(trx, deviceId, input, nowMs));
+    const row = await this.write(async (trx, nowMs) => {
+      const made = await insertDevice(trx, deviceId, input, nowMs);
+      await markDue(trx, [deviceId], '', nowMs);
+      return made;
+    });
     this.tell(deviceId, undefined, 'created');
     if (row.iot_edge === 1) for (const moduleId of SYSTEM_MODULES) this.tell(deviceId, moduleId, 'created');
     return toDevice(row);
   }
 
   async updateDevice(deviceId: string, input: IdentityInput, ifMatch: IfMatch): Promise<DeviceIdentity> {
-    const { before, after } = await this.write((trx, nowMs) => updateDeviceRows(trx, deviceId, input, ifMatch, nowMs));
+    const { before, after } = await this.write(async (trx, nowMs) => {
+      const changed = await updateDeviceRows(trx, deviceId, input, ifMatch, nowMs);
+      if (changed.before.iot_edge !== changed.after.iot_edge) await markDue(trx, [deviceId], '', nowMs);
+      return changed;
+    });
     this.tell(deviceId, undefined, 'updated');
     if (before.iot_edge !== after.iot_edge) {
       for (const moduleId of SYSTEM_MODULES) this.tell(deviceId, moduleId, 'created');
@@ -96,7 +105,9 @@ export class Registry {
     checkIdentityId('module', moduleId);
     const row = await this.write(async (trx, nowMs) => {
       await requireIdentity(trx, deviceId);
-      return await insertModule(trx, deviceId, moduleId, input, nowMs);
+      const made = await insertModule(trx, deviceId, moduleId, input, nowMs);
+      await markDue(trx, [deviceId], '', nowMs);
+      return made;
     });
     this.tell(deviceId, moduleId, 'created');
     return toModule(row);
@@ -120,12 +131,13 @@ export class Registry {
   }
 
   async deleteModule(deviceId: string, moduleId: string, ifMatch: IfMatch): Promise<void> {
-    await this.write(async (trx) => {
+    await this.write(async (trx, nowMs) => {
       const row = await requireIdentity(trx, deviceId, moduleId);
       requireEtag(row, ifMatch);
       if (SYSTEM_MODULES.includes(moduleId)) {
         throw refusal('CLOUD_MODULE_SYSTEM', `Cannot delete module "${moduleId}": it goes with device "${deviceId}"`);
       }
+      await markDue(trx, [deviceId], '', nowMs);
       return await deleteIdentityRows(trx, deviceId, moduleId);
     });
     this.tell(deviceId, moduleId, 'deleted');

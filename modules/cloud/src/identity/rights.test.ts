@@ -5,8 +5,17 @@ import { CALL_RIGHTS, type Call, isPolicyName, mayCall, POLICY_RIGHTS, type Poli
 const MAY: { [P in PolicyName]: Call[] } = {
   iothubowner: Object.keys(CALL_RIGHTS) as Call[],
   service: ['readTwin', 'writeTwin', 'query', 'invokeMethod', 'readStatistics'],
-  registryRead: ['readIdentity', 'readTwin', 'query', 'readStatistics'],
-  registryReadWrite: ['readIdentity', 'writeIdentity', 'readTwin', 'writeTwin', 'query', 'deploy', 'readStatistics'],
+  registryRead: ['readConfiguration', 'readIdentity', 'readTwin', 'query', 'readStatistics'],
+  registryReadWrite: [
+    'readConfiguration',
+    'readIdentity',
+    'writeIdentity',
+    'readTwin',
+    'writeTwin',
+    'query',
+    'deploy',
+    'readStatistics',
+  ],
   device: ['actAsDevice'],
 };
 

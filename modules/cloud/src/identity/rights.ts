@@ -24,6 +24,7 @@ export const CALL_RIGHTS = {
   runJob: ['ServiceConnect'],
   readJobs: ['ServiceConnect', 'RegistryRead'],
   deploy: ['RegistryWrite'],
+  readConfiguration: ['RegistryRead'],
   readStatistics: ['RegistryRead', 'ServiceConnect'],
   actAsDevice: ['DeviceConnect'],
 } as const satisfies { [call: string]: readonly Right[] };

@@ -2,6 +2,8 @@
 // The cache-node face adds its own with `platform.db.withTables<NodeTables>()`.
 
 import type { Generated, Kysely } from 'kysely';
+import type { DeploymentTables } from '../deployments/tables.ts';
+import type { ReplicaTables } from '../replicas/tables.ts';
 
 /** A device (module_id '') or one of its modules. */
 export interface IdentityTable {
@@ -43,6 +45,8 @@ export interface TwinTable {
   /** Changes with tags and desired properties only, so a reporting device does not defeat a back end's If-Match. */
   etag: string;
   model_id: string | null;
+  /** JSON {configuration id: {status}}. */
+  configurations: string;
 }
 
 /** MQTT session of an identity that connected with clean session 0. */
@@ -83,7 +87,7 @@ export interface PolicyTable {
   secondary_key: string;
 }
 
-export interface Database {
+export interface Database extends DeploymentTables, ReplicaTables {
   identity: IdentityTable;
   twin: TwinTable;
   session: SessionTable;

@@ -35,5 +35,6 @@ export function twinJson(twin: Twin, identity: DeviceIdentity) {
           ...(identity.deviceScope === null ? {} : { deviceScope: identity.deviceScope }),
           ...(identity.parentScopes.length === 0 ? {} : { parentScopes: identity.parentScopes }),
         }),
+    ...(Object.keys(twin.configurations).length === 0 ? {} : { configurations: twin.configurations }),
   };
 }

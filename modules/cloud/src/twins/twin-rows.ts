@@ -5,7 +5,8 @@ import type { Selectable } from 'kysely';
 import { refusal } from '../errors.ts';
 import { newEtag } from '../identity/keys.ts';
 import type { Twin } from '../platform.ts';
-import { held } from '../store/engine.ts';
+import { noticeWithCommit } from '../replicas/notices.ts';
+import { engineOf, held } from '../store/engine.ts';
 import type { Db, TwinTable } from '../store/tables.ts';
 import { replacementPatch } from './replacement-patch.ts';
 import { requireTwinSection } from './twin-limits.ts';
@@ -25,6 +26,7 @@ export interface ChangedTwin {
   twin: Twin;
   /** What connected clients are to be told; undefined when the desired section was not touched. */
   desiredPatch?: JsonObject;
+  tagsChanged?: boolean;
 }
 
 const FIRST_VERSION = 1;
@@ -46,6 +48,7 @@ export async function insertTwin(db: Db, deviceId: string, moduleId: string, now
       version: FIRST_VERSION,
       etag: newEtag(),
       model_id: null,
+      configurations: '{}',
     })
     .execute();
 }
@@ -109,7 +112,21 @@ export async function changeTwin(
     .where('device_id', '=', twin.deviceId)
     .where('module_id', '=', twin.moduleId ?? '')
     .execute();
-  return { twin: after, ...(desired ? { desiredPatch: desired.patch } : {}) };
+  return { twin: after, ...(desired ? { desiredPatch: desired.patch } : {}), ...(tags ? { tagsChanged: true } : {}) };
+}
+
+/** For the replica that holds the client's connection, with this commit; over SQLite the one process tells its gateway itself. */
+async function sendPatch(trx: Db, twin: Twin, patch: JsonObject, nowMs: number): Promise<void> {
+  if (engineOf(trx) === 'sqlite') return;
+  const { deviceId, moduleId, desiredVersion: version } = twin;
+  const values = { patch: JSON.stringify(patch), at_ms: nowMs };
+  await trx
+    .insertInto('desired_patch')
+    .values({ device_id: deviceId, module_id: moduleId ?? '', version, ...values })
+    // A device made anew counts its versions from the start.
+    .onConflict((conflict) => conflict.columns(['device_id', 'module_id', 'version']).doUpdateSet(values))
+    .execute();
+  await noticeWithCommit(trx, 'desired', [moduleId === undefined ? deviceId : `${deviceId}/${moduleId}`]);
 }
 
 /** A client's merge patch of its reported properties; `ifVersion` is its optional precondition. Returns the new version. */
@@ -158,6 +175,7 @@ export function toTwin(row: TwinRow): Twin {
     reported: JSON.parse(row.reported) as JsonObject,
     reportedVersion: row.reported_version,
     reportedMetadata: JSON.parse(row.reported_meta) as JsonObject,
+    configurations: JSON.parse(row.configurations) as JsonObject,
   };
 }
 

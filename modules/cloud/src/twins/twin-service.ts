@@ -2,6 +2,7 @@
 
 import type { Clock } from '@wayside/kit';
 import type { JsonObject } from '@wayside/protocol';
+import { markDue } from '../deployments/evaluation-queue.ts';
 import type { Actor, Twin } from '../platform.ts';
 import type { PlatformBus } from '../platform-events.ts';
 import type { CommitGroup } from '../store/commit-group.ts';
@@ -40,12 +41,15 @@ export class TwinService {
     ifMatch: string,
     by: Actor = '',
   ): Promise<Twin> {
-    const { commits, clock } = this.parts;
-    const changed = await commits.run(
-      async (trx) => changeTwin(trx, await holdTwin(trx, deviceId, moduleId), change, ifMatch, clock.nowMs()),
-      deviceId,
-    );
+    const { commits, clock, bus } = this.parts;
+    const changed = await commits.run(async (trx) => {
+      const done = await changeTwin(trx, await holdTwin(trx, deviceId, moduleId), change, ifMatch, clock.nowMs());
+      // Target conditions read tags: the device is due with the change, so that no crash comes between.
+      if (done.tagsChanged) await markDue(trx, [deviceId], by, clock.nowMs());
+      return done;
+    }, deviceId);
     this.tellDesired(changed, by);
+    if (changed.tagsChanged) bus.emit('tags', { deviceId, atMs: clock.nowMs(), by });
     return changed.twin;
   }
 
