@@ -3,16 +3,14 @@
 import type { Gateway, GatewayLimits } from '@wayside/gateway';
 import type { Clock, Logger } from '@wayside/kit';
 import { applyContent, readContent } from './deployments/apply-content.ts';
-import { Configurations } from './deployments/configurations.ts';
-import { Evaluator } from './deployments/evaluator.ts';
 import { DeviceFront } from './device-front/device-front.ts';
 import { forgetConnections } from './device-front/presence.ts';
 import { ensurePolicies, type Policies } from './identity/policies.ts';
 import { Registry } from './identity/registry.ts';
 import { SasAuthenticator } from './identity/sas-authenticator.ts';
-import { Jobs } from './jobs/jobs.ts';
 import { MethodCalls } from './methods/method-calls.ts';
 import type { ConnectionStrings, Platform } from './platform.ts';
+import { Jobs } from './jobs/jobs.ts';
 import { PlatformBus } from './platform-events.ts';
 import { CommitGroup } from './store/commit-group.ts';
 import { openStore } from './store/open-store.ts';
@@ -43,17 +41,13 @@ export interface HubPlatform extends Platform {
   readonly gateway: Gateway;
   readonly registry: Registry;
   readonly twins: TwinService;
-  readonly evaluator: Evaluator;
-  readonly configurations: Configurations;
   readonly authenticator: SasAuthenticator;
   readonly intake: TelemetryIntake;
-  /** Of small writers: shared transactions and disk syncs. */
-  readonly commits: CommitGroup;
-  readonly jobs: Jobs;
 }
 
 /** Opens the store (CLOUD_STORE_FAILED) and starts the loops; nothing listens before the caller says so. */
 export async function createPlatform(options: PlatformOptions): Promise<HubPlatform> {
+  readonly jobs: Jobs;
   const { clock, logger, hostNames } = options;
   const db = await openStore(options.dbPath);
   await forgetConnections(db, clock.nowMs());
@@ -73,43 +67,23 @@ export async function createPlatform(options: PlatformOptions): Promise<HubPlatf
     ...(options.gatewayLimits ? { limits: options.gatewayLimits } : {}),
   });
   const methods = new MethodCalls({ db, clock, link: front });
-  const invokeMethod: Platform['invokeMethod'] = (...call) => methods.invoke(...call);
-  const jobs = new Jobs({ db, commits, clock, logger, twins, invokeMethod });
-  const evaluator = new Evaluator({ db, clock, logger, bus, registry, twins });
-  const configurations = new Configurations({ db, clock, wake: () => evaluator.wake() });
   ring.start();
-  await evaluator.start();
-  jobs.start();
   const close = async () => {
-    await evaluator.stop();
-    await jobs.stop();
     await front.close();
     await ring.stop();
+  const invokeMethod: Platform['invokeMethod'] = (...call) => methods.invoke(...call);
+  const jobs = new Jobs({ db, commits, clock, logger, twins, invokeMethod });
     await intake.idle();
+  jobs.start();
     await commits.idle();
+    await jobs.stop();
     await db.destroy();
   };
   return {
-    ...{
-      db,
-      commits,
-      clock,
-      logger,
-      hostNames,
-      registry,
-      twins,
-      evaluator,
-      configurations,
-      authenticator,
-      intake,
-      jobs,
-      invokeMethod,
-      close,
-    },
+    ...{ db, clock, logger, hostNames, registry, twins, authenticator, intake, jobs, invokeMethod, close },
     gateway: front.gateway,
     ...registryCalls(registry, twins),
-    applyContent: (deviceId, content, by, how) =>
-      applyContent({ db, clock, evaluator }, deviceId, content, { ...how, ...(by === undefined ? {} : { by }) }),
+    applyContent: (deviceId, content, by) => applyContent({ db, clock, registry, twins }, deviceId, content, by),
     getContent: (deviceId) => readContent(db, deviceId),
     ...historyCalls(db),
     on: (event, listener) => bus.on(event, listener),
