@@ -3,6 +3,7 @@
 /** Ids a page covers. */
 export const BITS_PER_PAGE = 4096;
 const PAGE_BYTES = BITS_PER_PAGE / 8;
+const BITS_IN_BYTE = Uint8Array.from({ length: 256 }, (_, byte) => byte.toString(2).replaceAll('0', '').length);
 
 /** A page as it is kept on disk: bit i is id page * BITS_PER_PAGE + i; null = no bit set. */
 export interface BitPage {
@@ -76,10 +77,16 @@ export class VisitedBits {
   load(pages: Iterable<BitPage>): void {
     for (const { page, bits } of pages) {
       if (bits === null || bits.length !== PAGE_BYTES) continue;
-      const first = page * BITS_PER_PAGE;
-      for (let i = 0; i < BITS_PER_PAGE; i += 1) {
-        if (((bits[i >> 3] as number) & (1 << (i & 7))) !== 0) this.add(first + i);
+      const held = this.#pages.get(page) ?? { bits: new Uint8Array(PAGE_BYTES), count: 0 };
+      this.#count -= held.count;
+      held.count = 0;
+      for (let i = 0; i < PAGE_BYTES; i += 1) {
+        const byte = (held.bits[i] as number) | (bits[i] as number);
+        held.bits[i] = byte;
+        held.count += BITS_IN_BYTE[byte] as number;
       }
+      this.#count += held.count;
+      if (held.count > 0) this.#pages.set(page, held);
       this.#changed.delete(page);
     }
   }

@@ -6,6 +6,7 @@ import type { ErrorObject, ValidateFunction } from 'ajv';
 import { parse as parseTomlText, TomlError } from 'smol-toml';
 import { closestName, explainConfigProblem } from './config-problem.ts';
 import { EdgeError } from './edge-error.ts';
+import { isPlainlyValid } from './plain-check.ts';
 import { Secret } from './secret.ts';
 
 /** The part of JSON Schema (2020-12) that the loader itself walks; Ajv reads all of it. Own keywords: `x-env`, `x-secret`, `x-restart`. */
@@ -72,7 +73,10 @@ export function loadConfig<T>({ schema, sources, envPrefix }: LoadOptions): T {
   const variables = new Map<string, string>();
   applyEnvironment(strict, value, { env: sources.env ?? {}, envPrefix, problems, variables, path: [] });
   applyDefaults(strict, value);
-  if (!validate(value)) problems.push(...toProblems(validate.errors ?? [], strict, variables, problems));
+  if (problems.length > 0 || !isPlainlyValid(strict, value)) {
+    const check = validate();
+    if (!check(value)) problems.push(...toProblems(check.errors ?? [], strict, variables, problems));
+  }
   if (problems.length > 0) throw new ConfigError(problems);
   wrapSecrets(strict, value);
   return deepFreeze(value) as T;
@@ -98,7 +102,8 @@ export function parseToml(text: string): { [key: string]: unknown } {
 
 interface Prepared {
   strict: ConfigSchema;
-  validate: ValidateFunction;
+  /** Ajv's check, loaded and compiled when it is first asked for. */
+  validate: () => ValidateFunction;
 }
 
 const require = createRequire(import.meta.url);
@@ -110,7 +115,12 @@ function prepared(schema: ConfigSchema): Prepared {
   const known = preparedSchemas.get(schema);
   if (known !== undefined) return known;
   const strict = closeObjects(schema);
-  const made = { strict, validate: compile(strict) };
+  let compiled: ValidateFunction | undefined;
+  const validate = () => {
+    compiled ??= compile(strict);
+    return compiled;
+  };
+  const made = { strict, validate };
   preparedSchemas.set(schema, made);
   return made;
 }
