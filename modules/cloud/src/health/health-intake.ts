@@ -1,15 +1,18 @@
 // Takes over what nodes say about themselves: heartbeat, module changes, deployment status, cache figures.
 //
 // INVARIANTS
-// - Messages of one node are taken over one after another, in the order of their seq; each in one transaction with its events.
+// - Messages of one node are taken over one after another, in the order of their seq; each with its events in one transaction, which it
+//   shares with messages of other nodes.
 // - The seq taken over last is stored with them: a start takes over what came while the cloud was not there to see it.
 // - A message that is older than what is known (store and forward after an outage) is a heartbeat, but changes no module state.
 
 import { type Clock, describeError, type Logger } from '@wayside/kit';
-import type { AgentHealth } from '@wayside/protocol';
-import type { NodeDb } from '../nodes/tables.ts';
+import { type AgentHealth, jsonEqual } from '@wayside/protocol';
+import type { NodeDb, NodeTableMap } from '../nodes/tables.ts';
 import type { NewEvent, Timeline, TimelineEvent } from '../nodes/timeline.ts';
 import type { Platform, TelemetryMessage } from '../platform.ts';
+import { CommitGroup } from '../store/commit-group.ts';
+import type { Db } from '../store/tables.ts';
 import { addReport } from './cache-figures.ts';
 import { compareDaemon } from './daemon-changes.ts';
 import { type Parsed, parseAgentHealth, parseCacheReport } from './message-schemas.ts';
@@ -26,18 +29,22 @@ export interface HealthIntakeOptions {
   clock: Clock;
   logger: Logger;
   timeline: Timeline;
-  /** After a message of the node was taken over. */
-  onNews(nodeName: string): void;
+  /** Of the other small writers, so that they share the disk's syncs; default: one of its own. */
+  commits?: CommitGroup;
+  /** After a message of the node was taken over. `isChange`: it says something that the judgement hangs on and the one before did not say. */
+  onNews(nodeName: string, isChange: boolean): void;
 }
 
 export class HealthIntake {
   private readonly options: HealthIntakeOptions;
+  private readonly commits: CommitGroup;
   private readonly lanes = new Map<string, Promise<void>>();
   private waiting = 0;
   private unsubscribe: (() => void) | undefined;
 
   constructor(options: HealthIntakeOptions) {
     this.options = options;
+    this.commits = options.commits ?? new CommitGroup(options.db as unknown as Db);
   }
 
   /** Listens, then takes over what came before. */
@@ -99,9 +106,10 @@ export class HealthIntake {
   }
 
   private async take(message: TelemetryMessage): Promise<void> {
-    const { db, timeline, logger } = this.options;
+    const { timeline, logger } = this.options;
     const nodeName = message.deviceId;
-    const written = await db.transaction().execute(async (trx) => {
+    const written = await this.commits.run(async (commit) => {
+      const trx = commit.withTables<NodeTableMap>();
       const node = await trx.selectFrom('cache_node').select('name').where('name', '=', nodeName).executeTakeFirst();
       if (!node) return undefined;
       const status = await readStatus(trx, nodeName);
@@ -109,18 +117,18 @@ export class HealthIntake {
       const parsed = this.parse(message);
       if (!parsed.ok)
         logger.warn('Message of a node ignored', { node: nodeName, module: message.moduleId, why: parsed.why });
-      const events = parsed.ok ? await parsed.store(trx, status) : [];
+      const { events, isChange } = parsed.ok ? await parsed.store(trx, status) : NOTHING_SAID;
       await writeStatus(trx, nodeName, { telemetrySeq: message.seq });
       const stored: TimelineEvent[] = [];
       for (const event of events) {
         const one = await timeline.write(trx, event);
         if (one) stored.push(one);
       }
-      return stored;
-    });
+      return { stored, isChange };
+    }, nodeName);
     if (!written) return;
-    timeline.publish(written);
-    this.options.onNews(nodeName);
+    timeline.publish(written.stored);
+    this.options.onNews(nodeName, written.isChange);
   }
 
   private parse(message: TelemetryMessage): { ok: false; why: string } | { ok: true; store: Store } {
@@ -135,11 +143,22 @@ export class HealthIntake {
     if (!parsed.ok) return parsed;
     // A clock that runs ahead would make every honest report after it look old.
     const toMs = Math.min(parsed.atMs, message.enqueuedAtMs);
-    return { ok: true, store: (trx) => addReport(trx, nodeName, message.moduleId ?? '', parsed.value, toMs) };
+    const store: Store = async (trx) => {
+      const events = await addReport(trx, nodeName, message.moduleId ?? '', parsed.value, toMs);
+      return { events, isChange: events.length > 0 };
+    };
+    return { ok: true, store };
   }
 }
 
-type Store = (trx: NodeDb, status: NodeStatus) => Promise<NewEvent[]>;
+interface Taken {
+  events: NewEvent[];
+  isChange: boolean;
+}
+
+type Store = (trx: NodeDb, status: NodeStatus) => Promise<Taken>;
+
+const NOTHING_SAID: Taken = { events: [], isChange: false };
 
 /** Only edgeAgent speaks for the node's health; cache figures come from any module. */
 function isRelevant(message: TelemetryMessage): boolean {
@@ -153,7 +172,7 @@ async function storeHealth(
   parsed: Parsed<AgentHealth> & { ok: true },
   status: NodeStatus,
   enqueuedAtMs: number,
-): Promise<NewEvent[]> {
+): Promise<Taken> {
   const atMs = Math.min(parsed.atMs, enqueuedAtMs);
   // Messages come in the order of their seq: an earlier time is a step back of the cloud's clock, not an earlier beat.
   const heartbeatAtMs = enqueuedAtMs;
@@ -161,10 +180,12 @@ async function storeHealth(
   const isBound = status.healthAtMs !== null && status.healthAtMs <= enqueuedAtMs;
   if (isBound && atMs < (status.healthAtMs ?? 0)) {
     await writeStatus(trx, nodeName, { heartbeatAtMs });
-    return [];
+    return NOTHING_SAID;
   }
-  const { snapshots, gone, changes } = compareModules(await readSnapshots(trx, nodeName), parsed.value.modules, atMs);
-  await writeSnapshots(trx, nodeName, snapshots, gone);
+  const before = await readSnapshots(trx, nodeName);
+  const { snapshots, gone, changes } = compareModules(before, parsed.value.modules, atMs);
+  const fresh = new Map([...snapshots].filter(([name, snapshot]) => !jsonEqual(before.get(name), snapshot)));
+  await writeSnapshots(trx, nodeName, fresh, gone);
   const daemon = compareDaemon(status.daemon, parsed.value.daemon, atMs);
   await writeStatus(trx, nodeName, {
     ...{ heartbeatAtMs, healthAtMs: atMs, health: parsed.value },
@@ -183,7 +204,8 @@ async function storeHealth(
     events.unshift({ nodeName, kind: 'daemon', subject: '', text, details, atMs });
   }
   const deployment = deploymentEvent(nodeName, status.health, parsed.value, atMs);
-  return deployment ? [deployment, ...events] : events;
+  const isChange = fresh.size > 0 || gone.length > 0 || deployment !== undefined;
+  return { events: deployment ? [deployment, ...events] : events, isChange };
 }
 
 function deploymentEvent(

@@ -65,6 +65,10 @@ export async function writeStatus(db: NodeDb, nodeName: string, part: Partial<No
     .execute();
 }
 
+export async function listNodeNames(db: NodeDb): Promise<string[]> {
+  return (await db.selectFrom('cache_node').select('name').execute()).map((row) => row.name);
+}
+
 /** Nodes whose heartbeat is older than `beforeMs`. */
 export async function listSilentNodes(db: NodeDb, beforeMs: number): Promise<string[]> {
   const rows = await db.selectFrom('node_status').select('node_name').where('heartbeat_ms', '<', beforeMs).execute();

@@ -23,7 +23,6 @@ async function createSetup() {
     logger: silentLogger,
     heartbeatWindowMs: 60_000,
     findNode: (name) => bench.nodes.find(name),
-    listNodes: () => bench.nodes.list(),
     probeOf: () => setup.probe,
   });
   const beat = async () => {

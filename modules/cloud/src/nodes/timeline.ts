@@ -2,7 +2,9 @@
 
 import type { JsonObject } from '@wayside/protocol';
 import type { Actor } from '../platform.ts';
-import type { NodeDb } from './tables.ts';
+import { CommitGroup } from '../store/commit-group.ts';
+import type { Db } from '../store/tables.ts';
+import type { NodeDb, NodeTableMap } from './tables.ts';
 
 /** Events kept per node; the oldest go first. */
 export const EVENTS_PER_NODE_MAX = 5_000;
@@ -49,17 +51,20 @@ export type TimelineListener = (event: TimelineEvent) => void;
 export class Timeline {
   private readonly db: NodeDb;
   private readonly nowMs: () => number;
+  private readonly commits: CommitGroup;
   private readonly listeners = new Set<TimelineListener>();
   private readonly sincePruning = new Map<string, number>();
 
-  constructor(db: NodeDb, nowMs: () => number) {
+  /** `commits`: of the other small writers, so that they share the disk's syncs. */
+  constructor(db: NodeDb, nowMs: () => number, commits = new CommitGroup(db as unknown as Db)) {
     this.db = db;
     this.nowMs = nowMs;
+    this.commits = commits;
   }
 
   /** Writes the event, then tells the listeners. An event of a node that was deleted meanwhile is dropped. */
   async record(event: NewEvent): Promise<void> {
-    const written = await this.write(this.db, event);
+    const written = await this.commits.run((trx) => this.write(trx.withTables<NodeTableMap>(), event), event.nodeName);
     if (written) this.publish([written]);
   }
 
