@@ -189,7 +189,10 @@ async function createServices(config: CloudConfig, parts: ServiceParts): Promise
   await intake.start();
   const endpoint = { hostname: config.hostname, mqttPort: config.publicMqttPort, httpsPort: config.publicHttpsPort };
   const caCertificate = identity.authority;
-  const registration = new Registration({ db, platform, clock, timeline, images, endpoint, caCertificate });
+  const registration = new Registration({
+    ...{ db, platform, clock, timeline, images, endpoint, caCertificate },
+    onRegistered: (before) => nodes.registered(before),
+  });
   return {
     ...{ db, platform, clock, logger, people, access, accounts, nodes, registration, timeline, watch, probes, intake },
     ...{ metrics, unfollow, openRouting: opened, bgpIntake, routing: opened.routing, prefixes: opened.book },

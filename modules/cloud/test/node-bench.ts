@@ -21,6 +21,7 @@ export class FakePlatform {
   readonly devices = new Map<string, DeviceIdentity>();
   readonly contents = new Map<string, ModulesContent>();
   readonly messages: TelemetryMessage[] = [];
+  readonly twinPatches: { deviceId: string; moduleId: string | undefined; patch: object }[] = [];
   /** Actor of the newest applyContent. */
   appliedBy = '';
   agentReported: JsonObject = {};
@@ -71,6 +72,11 @@ export class FakePlatform {
     this.contents.set(deviceId, structuredClone(content));
     this.desiredVersion += 1;
     return { desiredVersion: this.desiredVersion, modules: Object.keys(content) };
+  }
+
+  async patchTwin(deviceId: string, moduleId: string | undefined, patch: { desired?: JsonObject }): Promise<Twin> {
+    this.twinPatches.push({ deviceId, moduleId, patch });
+    return { deviceId } as Partial<Twin> as Twin;
   }
 
   async getContent(deviceId: string): Promise<ModulesContent> {

@@ -5,15 +5,18 @@ import { refusal } from '../errors.ts';
 import { stateTextOf } from '../health/judge.ts';
 import { toReason } from '../health/monitor.ts';
 import type { StoredJudgement } from '../health/node-status.ts';
-import type { FieldWarning } from '../nodes/node-fields.ts';
+import type { FieldWarning } from '../nodes/field-complaints.ts';
+import { type NodeColumns, readColumns } from '../nodes/node-columns.ts';
+import { fieldsOf } from '../nodes/node-fields.ts';
 import type { NodeAnswer, NodeRecord } from '../nodes/node-record.ts';
-import { fieldsOf } from '../nodes/node-registry.ts';
 import { provisioningCommand } from '../nodes/provisioning-command.ts';
 import { REGISTRATION_KEY_LIFETIME_MS } from '../nodes/registration.ts';
+import { requireReach } from '../people/access.ts';
 import type { Actor } from '../platform.ts';
+import { NODE_CHANGE, NODE_CREATE } from './node-schemas.ts';
 import type { ApiParts } from './parts.ts';
 import { type Call, json, type Route } from './route.ts';
-import { NODE_CHANGE, NODE_CREATE, ref } from './schemas.ts';
+import { ref } from './schemas.ts';
 
 const FIELDS_BYTES_MAX = 256 * 1024;
 /** 50 modules with 32 KB of desired properties each would be 1.6 MB; twins hold far less in all. */
@@ -34,8 +37,10 @@ export function actorOf(call: Call): Actor {
 
 function fieldRoutes(parts: ApiParts): Route[] {
   const { nodes, watch } = parts;
-  const answerFresh = async (node: NodeRecord, warnings: FieldWarning[] = []) =>
-    json({ ...toAnswer(node, (await watch.look(node)).judgement), ...(warnings.length > 0 ? { warnings } : {}) });
+  const answerFresh = async (node: NodeRecord, warnings: FieldWarning[] = []) => {
+    const [answer] = await toAnswers(parts, [node], async () => (await watch.look(node)).judgement);
+    return json({ ...answer, ...(warnings.length > 0 ? { warnings } : {}) });
+  };
   return [
     {
       method: 'get',
@@ -43,11 +48,10 @@ function fieldRoutes(parts: ApiParts): Route[] {
       right: 'read',
       summary: 'All cache nodes, by name',
       success: { status: 200, description: 'Cache nodes with their states.', schema: ref('NodeList') },
-      handle: async () => {
-        const list = await nodes.list();
-        const answers: NodeAnswer[] = [];
-        for (const node of list) answers.push(toAnswer(node, await watch.judgementOf(node)));
-        return json({ nodes: answers });
+      reach: 'filtered',
+      handle: async (call) => {
+        const reached = (await nodes.list()).filter((node) => call.reach(node.name));
+        return json({ nodes: await toAnswers(parts, reached, (node) => watch.judgementOf(node)) });
       },
     },
     {
@@ -58,7 +62,9 @@ function fieldRoutes(parts: ApiParts): Route[] {
       body: { schema: NODE_CREATE, checkedBy: 'route', bytesMax: FIELDS_BYTES_MAX },
       success: { status: 201, description: 'The node.', schema: ref('Node') },
       refusals: [404, 409],
+      reach: 'filtered',
       handle: async (call) => {
+        requireReach(call.reach, String((call.body as { name?: unknown }).name));
         const { node, warnings } = await nodes.create(call.body, actorOf(call));
         await watch.wake(node.name);
         return answerFresh(node, warnings);
@@ -187,15 +193,29 @@ function deploymentRoutes(parts: ApiParts): Route[] {
   ];
 }
 
-function toAnswer(node: NodeRecord, judgement: StoredJudgement): NodeAnswer {
-  return {
-    ...fieldsOf(node),
-    cacheNodeId: node.cacheNodeId,
-    customerId: node.customerId,
-    state: judgement.state,
-    stateText: stateTextOf(judgement.state),
-    reasons: judgement.reasons.map(toReason),
-    createdAtUtc: new Date(node.createdAtMs).toISOString(),
-    provisionedAtUtc: node.provisionedAtMs === null ? null : new Date(node.provisionedAtMs).toISOString(),
-  };
+async function toAnswers(
+  { db, prefixes }: ApiParts,
+  nodes: readonly NodeRecord[],
+  judgementOf: (node: NodeRecord) => Promise<StoredJudgement>,
+): Promise<NodeAnswer[]> {
+  const columns = await readColumns(db, nodes);
+  const answers: NodeAnswer[] = [];
+  for (const node of nodes) {
+    const judgement = await judgementOf(node);
+    const utc = (atMs: number) => new Date(atMs).toISOString();
+    answers.push({
+      ...fieldsOf(node),
+      ...(columns.get(node.name) as NodeColumns),
+      cacheNodeId: node.cacheNodeId,
+      customerId: node.customerId,
+      state: judgement.state,
+      stateText: stateTextOf(judgement.state),
+      reasons: judgement.reasons.map(toReason),
+      ipSpace: prefixes.ipv4SpaceOf(node),
+      createdAtUtc: utc(node.createdAtMs),
+      provisionedAtUtc: node.provisionedAtMs === null ? null : utc(node.provisionedAtMs),
+      provisionedHost: node.provisionedHost,
+    });
+  }
+  return answers;
 }

@@ -2,11 +2,12 @@ import { describe, expect, test } from '@jest/globals';
 import { silentLogger } from '@wayside/kit';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { FIELD_DEFAULTS, readNodeFields } from '../nodes/node-fields.ts';
+import { NODE_CREATE } from './node-schemas.ts';
 import { openApiDocument } from './openapi.ts';
 import type { ApiParts } from './parts.ts';
 import { createApiRouter, toExpressPath } from './router.ts';
 import { apiRoutes } from './routes.ts';
-import { NODE_CREATE, SCHEMAS } from './schemas.ts';
+import { SCHEMAS } from './schemas.ts';
 
 const routes = apiRoutes({} as ApiParts);
 const router = createApiRouter({

@@ -1,8 +1,8 @@
 // JSON Schemas of what /api/v1 takes and answers; components of the OpenAPI document.
 
-import { ASN_MAX } from '../accounts/account.ts';
-import { CIDRS_MAX, DRIVE_SIZE_GB_MAX, DRIVES_MAX, EGRESS_MBPS_MAX, PORT_MAX } from '../nodes/node-fields.ts';
+import { NODE_ANSWER, NODE_STATES, REASON } from './node-schemas.ts';
 import type { Schema } from './route.ts';
+import { PEOPLE_SCHEMAS } from './people-schemas.ts';
 import { ROUTING_SCHEMAS } from './routing-schemas.ts';
 
 const text: Schema = { type: 'string' };
@@ -22,48 +22,6 @@ function object(properties: { [name: string]: Schema }, optional: readonly strin
   const required = Object.keys(properties).filter((name) => !optional.includes(name));
   return { type: 'object', properties, required, additionalProperties: false };
 }
-
-const NODE_FIELDS = {
-  ipAddress: { type: ['string', 'null'], format: 'ipv4', description: 'Address clients reach the node at.' },
-  httpPort: { type: 'integer', minimum: 1, maximum: PORT_MAX, default: 80 },
-  summaryPort: { type: 'integer', minimum: 1, maximum: PORT_MAX, default: 5001, description: 'Bound to 127.0.0.1.' },
-  maxEgressMbps: { type: 'integer', minimum: 1, maximum: EGRESS_MBPS_MAX, default: 1000 },
-  drives: {
-    type: 'array',
-    maxItems: DRIVES_MAX,
-    items: object({ path: text, sizeGb: { type: 'integer', minimum: 1, maximum: DRIVE_SIZE_GB_MAX } }),
-  },
-  isEnabled: { type: 'boolean', default: true, description: 'false: no clients are routed here.' },
-  prefixSource: { enum: ['manual', 'bgp'], default: 'manual' },
-  asn: {
-    type: ['integer', 'null'],
-    minimum: 1,
-    maximum: ASN_MAX,
-    default: null,
-    description: 'AS of its clients; null: that of the account.',
-  },
-  isDraining: { type: 'boolean', default: false, description: 'true: no new clients, and 503 for the old ones.' },
-} satisfies { [name: string]: Schema };
-
-const CIDR_LIST: Schema = { type: 'array', maxItems: CIDRS_MAX, items: { type: 'string' } };
-/** The form of the original sends one comma-separated text. */
-const CIDR_INPUT: Schema = { anyOf: [CIDR_LIST, { type: 'string' }] };
-const NODE_NAME: Schema = { type: 'string', pattern: '^[a-zA-Z0-9_-]{1,90}$' };
-
-export const NODE_CREATE: Schema = {
-  type: 'object',
-  properties: { name: NODE_NAME, ...NODE_FIELDS, cidrs: CIDR_INPUT, customerId: guid },
-  required: ['name'],
-  additionalProperties: false,
-};
-
-export const NODE_CHANGE: Schema = {
-  type: 'object',
-  properties: { name: NODE_NAME, ...NODE_FIELDS, cidrs: CIDR_INPUT },
-  additionalProperties: false,
-};
-
-const REASON = object({ code: text, text, sinceUtc: timeOrNull });
 
 const MODULE = object({
   name: text,
@@ -127,8 +85,6 @@ const MESSAGE = object({
   body: { description: 'JSON when the body is JSON, else text, else {base64}.' },
 });
 
-const STATES = ['NotConfigured', 'NotProvisioned', 'NeverPhonedHome', 'Healthy', 'Unhealthy', 'Disabled'];
-
 export const SCHEMAS = {
   Error: object({
     error: {
@@ -147,22 +103,7 @@ export const SCHEMAS = {
     registryReadWrite: text,
     device: text,
   }),
-  Node: object(
-    {
-      name: NODE_NAME,
-      ...NODE_FIELDS,
-      cidrs: CIDR_LIST,
-      cacheNodeId: guid,
-      customerId: guid,
-      state: { enum: STATES },
-      stateText: text,
-      reasons: { type: 'array', items: REASON },
-      createdAtUtc: time,
-      provisionedAtUtc: timeOrNull,
-      warnings: { type: 'array', items: object({ path: text, message: text }) },
-    },
-    ['warnings'],
-  ),
+  Node: NODE_ANSWER,
   NodeList: object({ nodes: { type: 'array', items: { $ref: '#/components/schemas/Node' } } }),
   Provisioning: object({
     command: text,
@@ -186,7 +127,7 @@ export const SCHEMAS = {
   Monitor: object({
     name: text,
     atUtc: time,
-    state: { enum: STATES },
+    state: { enum: NODE_STATES },
     stateText: text,
     reasons: { type: 'array', items: REASON },
     lastHeartbeatUtc: timeOrNull,
@@ -222,6 +163,8 @@ export const SCHEMAS = {
     },
   }),
   ...ROUTING_SCHEMAS,
+  ...PEOPLE_SCHEMAS,
+  AcceptedInvitation: object({ username: text, role: text, scope: {} }),
   Traffic: object({
     range: text,
     by: text,

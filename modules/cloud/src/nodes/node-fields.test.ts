@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
-import { checkFieldConflicts, FIELD_DEFAULTS, readNodeFields } from './node-fields.ts';
-import type { NodeFields } from './node-record.ts';
+import { checkFieldConflicts, FIELD_DEFAULTS, fieldsOf, readNodeFields } from './node-fields.ts';
+import type { NodeFields, NodeSecrets } from './node-record.ts';
 
 const RULES = { driveSizeGbMin: 10, ipv6: false, privatePrefixes: true };
 
-function problemsOf(input: unknown, base?: NodeFields) {
+function problemsOf(input: unknown, base?: NodeFields & NodeSecrets) {
   const result = readNodeFields(input, RULES, base);
   return result.ok ? [] : result.problems.map(({ path, code }) => `${path}: ${code}`);
 }
@@ -35,7 +35,7 @@ describe('readNodeFields() of a new node', () => {
       prefixSource: 'bgp',
       cidrs: ['2.21.234.0/24'],
     });
-    expect(readNodeFields(fields, RULES)).toEqual({ ok: true, fields, warnings: [] });
+    expect(readNodeFields(fields, RULES)).toEqual({ ok: true, fields, secrets: { bgpPasswords: {} }, warnings: [] });
   });
 
   test('names every problem of one form at once', () => {
@@ -197,7 +197,7 @@ describe('readNodeFields() of CIDR blocks', () => {
   });
 
   test('an empty list and an empty text clear the blocks', () => {
-    const base = aNode({ cidrs: ['10.0.0.0/8'] });
+    const base = { ...aNode({ cidrs: ['10.0.0.0/8'] }), bgpPasswords: {} };
     for (const cidrs of [[], '']) {
       const result = readNodeFields({ cidrs }, RULES, base);
       expect(result.ok && result.fields.cidrs).toEqual([]);
@@ -205,13 +205,55 @@ describe('readNodeFields() of CIDR blocks', () => {
   });
 });
 
+describe('the proxy', () => {
+  test.each(['proxy.example:3128', '10.0.0.9:8080', 'squid:1'])('%s is taken', (proxy) => {
+    expect(readNodeFields({ name: 'a', proxy }, RULES)).toMatchObject({ ok: true, fields: { proxy } });
+  });
+
+  test.each([
+    ['http://proxy:3128', 'scheme'],
+    ['proxy', 'host:port'],
+    ['proxy:0', 'the port is 0'],
+    ['proxy:65536', 'the port is 65536'],
+    ['a:b:3128', 'the host part holds ":"'],
+    ['pro xy:3128', 'no name'],
+    [':3128', 'host:port'],
+    [3128, 'wanted a text'],
+  ])('%s is refused: %s', (proxy, why) => {
+    const result = readNodeFields({ name: 'a', proxy }, RULES);
+    expect(result.ok ? [] : result.problems.map(({ path, message }) => [path, message])).toEqual([
+      ['proxy', expect.stringContaining(why)],
+    ]);
+  });
+
+  test('a password is refused without being shown', () => {
+    const result = readNodeFields({ name: 'a', proxy: 'user:s3cret@proxy:3128' }, RULES);
+    expect(result.ok).toBe(false);
+    expect(JSON.stringify(result)).not.toContain('s3cret');
+  });
+
+  test.each(['ca.pem', '/etc/my ca.pem', '/a/../b', '/$(reboot)', `/${'x'.repeat(300)}`])(
+    'a file %j for its CA is refused',
+    (proxyCertificatePath) => {
+      expect(problemsOf({ name: 'a', proxyCertificatePath })).toEqual(['proxyCertificatePath: FieldInvalid']);
+    },
+  );
+
+  test('null and an emptied field take them away', () => {
+    const base = { ...aNode({ proxy: 'p:1', proxyCertificatePath: '/ca.pem' }), bgpPasswords: {} };
+    const result = readNodeFields({ proxy: null, proxyCertificatePath: '' }, RULES, base);
+    expect(result).toMatchObject({ ok: true, fields: { proxy: null, proxyCertificatePath: null } });
+  });
+});
+
 describe('readNodeFields() of a change', () => {
-  const base = aNode({ ipAddress: '10.0.0.1', httpPort: 8080 });
+  const base = { ...aNode({ ipAddress: '10.0.0.1', httpPort: 8080 }), bgpPasswords: {} };
 
   test('keeps what is not named', () => {
     expect(readNodeFields({ isEnabled: false }, RULES, base)).toEqual({
       ok: true,
-      fields: { ...base, isEnabled: false },
+      fields: { ...fieldsOf(base), isEnabled: false },
+      secrets: { bgpPasswords: {} },
       warnings: [],
     });
   });

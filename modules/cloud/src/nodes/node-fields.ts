@@ -7,8 +7,19 @@ import { parseIpAddress } from '../addresses/ip-address.ts';
 import { checkIpPrefix, formatIpPrefix, hostPrefix } from '../addresses/ip-prefix.ts';
 import { specialRangeOf } from '../addresses/special-ranges.ts';
 import { IPV4_ONLY, specialRangeFault } from '../routing/review.ts';
+import { BGP_DEFAULTS, readBgp } from './bgp-fields.ts';
 import { cleanDrivePath, drivePathFault } from './drive-path.ts';
-import type { Drive, NodeFields } from './node-record.ts';
+import {
+  type Complain,
+  type FieldProblem,
+  type FieldProblemCode,
+  type FieldRules,
+  type FieldWarning,
+  isWhole,
+  show,
+} from './field-complaints.ts';
+import type { Drive, NodeFields, NodeSecrets } from './node-record.ts';
+import { certificatePathFault, proxyFault } from './proxy-field.ts';
 
 export const NODE_NAME = /^[a-zA-Z0-9_-]{1,90}$/;
 export const DRIVES_MAX = 9;
@@ -29,44 +40,20 @@ export const FIELD_DEFAULTS: Omit<NodeFields, 'name'> = {
   cidrs: [],
   asn: null,
   isDraining: false,
+  bgp: BGP_DEFAULTS,
+  proxy: null,
+  proxyCertificatePath: null,
 };
 
-export type FieldProblemCode = 'NameInvalidOrInUse' | 'CidrInvalid' | 'AddressInUse' | 'FieldInvalid';
-
-export interface FieldProblem {
-  path: string;
-  message: string;
-  code: FieldProblemCode;
-}
-
-export interface FieldRules {
-  /** Smallest drive the form accepts, GB. */
-  driveSizeGbMin: number;
-  /** Switches of the account: IPv6 blocks, and blocks of private addresses. */
-  ipv6: boolean;
-  privatePrefixes: boolean;
-}
-
-export interface FieldWarning {
-  path: string;
-  message: string;
-}
-
 export type FieldsResult =
-  | { ok: true; fields: NodeFields; warnings: FieldWarning[] }
+  | { ok: true; fields: NodeFields; secrets: NodeSecrets; warnings: FieldWarning[] }
   | { ok: false; problems: FieldProblem[] };
-
-interface Complain {
-  (path: string, message: string, code?: FieldProblemCode): void;
-  /** Taken, but not as it was sent. */
-  warn(path: string, message: string): void;
-}
 
 /**
  * Reads the fields of a new node (`base` absent: name wanted, defaults for the rest) or of a change (`base` = the node as it is;
  * fields that are absent stay). A change may repeat the name but not alter it.
  */
-export function readNodeFields(input: unknown, rules: FieldRules, base?: NodeFields): FieldsResult {
+export function readNodeFields(input: unknown, rules: FieldRules, base?: NodeFields & NodeSecrets): FieldsResult {
   const problems: FieldProblem[] = [];
   const warnings: FieldWarning[] = [];
   const complain: Complain = Object.assign(
@@ -80,7 +67,8 @@ export function readNodeFields(input: unknown, rules: FieldRules, base?: NodeFie
     return { ok: false, problems };
   }
   const given = input as Record<string, unknown>;
-  const fields: NodeFields = base ? { ...base } : { name: '', ...FIELD_DEFAULTS };
+  const fields: NodeFields = base ? fieldsOf(base) : { name: '', ...FIELD_DEFAULTS };
+  let secrets: NodeSecrets = { bgpPasswords: base?.bgpPasswords ?? {} };
   readName(given.name, base, fields, complain);
   for (const [key, value] of Object.entries(given)) {
     if (key === 'name') continue;
@@ -88,12 +76,23 @@ export function readNodeFields(input: unknown, rules: FieldRules, base?: NodeFie
       complain(key, `unknown field, wanted one of name, ${Object.keys(FIELD_DEFAULTS).join(', ')}`);
       continue;
     }
-    READERS[key](value, fields, complain, rules);
+    if (key === 'bgp') {
+      const read = readBgp(value, { fields: fields.bgp, passwords: secrets.bgpPasswords }, rules, complain);
+      if (!read) continue;
+      fields.bgp = read.fields;
+      secrets = { bgpPasswords: read.passwords };
+    } else READERS[key](value, fields, complain, rules);
   }
   if (fields.httpPort === fields.summaryPort) {
     complain('summaryPort', `${fields.summaryPort} is also httpPort, wanted two different ports`);
   }
-  return problems.length > 0 ? { ok: false, problems } : { ok: true, fields, warnings };
+  return problems.length > 0 ? { ok: false, problems } : { ok: true, fields, secrets, warnings };
+}
+
+/** The fields alone, without ids and secrets. */
+export function fieldsOf(node: NodeFields): NodeFields {
+  const entries = Object.keys(FIELD_DEFAULTS).map((key) => [key, node[key as keyof NodeFields]]);
+  return { name: node.name, ...(Object.fromEntries(entries) as Omit<NodeFields, 'name'>) };
 }
 
 /** What the other nodes hold: two nodes share neither name nor address with port. Blocks they may share: routing/review.ts. */
@@ -112,9 +111,11 @@ export function checkFieldConflicts(fields: NodeFields, others: readonly NodeFie
 }
 
 type FieldKey = keyof typeof FIELD_DEFAULTS;
+/** Fields with a reader of the common form; bgp has secrets beside it. */
+type PlainKey = Exclude<FieldKey, 'bgp'>;
 type Reader = (value: unknown, fields: NodeFields, complain: Complain, rules: FieldRules) => void;
 
-const READERS: { [K in FieldKey]: Reader } = {
+const READERS: { [K in PlainKey]: Reader } = {
   ipAddress: (value, fields, complain) => {
     if (value === null || value === '') fields.ipAddress = null;
     else if (typeof value === 'string' && isIPv6(value)) complain('ipAddress', `${show(value)}: ${IPV4_ONLY}`);
@@ -126,10 +127,7 @@ const READERS: { [K in FieldKey]: Reader } = {
   httpPort: integerReader('httpPort', 1, PORT_MAX),
   summaryPort: integerReader('summaryPort', 1, PORT_MAX),
   maxEgressMbps: integerReader('maxEgressMbps', 1, EGRESS_MBPS_MAX),
-  isEnabled: (value, fields, complain) => {
-    if (typeof value === 'boolean') fields.isEnabled = value;
-    else complain('isEnabled', `${show(value)}, wanted true or false`);
-  },
+  isEnabled: switchReader('isEnabled'),
   prefixSource: (value, fields, complain) => {
     if (value === 'manual' || value === 'bgp') fields.prefixSource = value;
     else complain('prefixSource', `${show(value)}, wanted "manual" or "bgp"`);
@@ -137,18 +135,16 @@ const READERS: { [K in FieldKey]: Reader } = {
   drives: readDrives,
   cidrs: readCidrs,
   asn: (value, fields, complain) => {
-    const isAsn = typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= ASN_MAX;
-    if (value === null || isAsn) fields.asn = value;
+    if (value === null || isWhole(value, 1, ASN_MAX)) fields.asn = value;
     else complain('asn', `${show(value)}, wanted null or an integer from 1 to ${ASN_MAX}`);
   },
-  isDraining: (value, fields, complain) => {
-    if (typeof value === 'boolean') fields.isDraining = value;
-    else complain('isDraining', `${show(value)}, wanted true or false`);
-  },
+  isDraining: switchReader('isDraining'),
+  proxy: textReader('proxy', proxyFault),
+  proxyCertificatePath: textReader('proxyCertificatePath', certificatePathFault),
 };
 
 function isFieldKey(key: string): key is FieldKey {
-  return Object.hasOwn(READERS, key);
+  return Object.hasOwn(FIELD_DEFAULTS, key);
 }
 
 function readName(value: unknown, base: NodeFields | undefined, fields: NodeFields, complain: Complain): void {
@@ -166,8 +162,30 @@ function nameMessage(value: unknown, why: string): string {
 
 function integerReader(key: 'httpPort' | 'summaryPort' | 'maxEgressMbps', min: number, max: number): Reader {
   return (value, fields, complain) => {
-    if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) fields[key] = value;
+    if (isWhole(value, min, max)) fields[key] = value;
     else complain(key, `${show(value)}, wanted an integer from ${min} to ${max}`);
+  };
+}
+
+function switchReader(key: 'isEnabled' | 'isDraining'): Reader {
+  return (value, fields, complain) => {
+    if (typeof value === 'boolean') fields[key] = value;
+    else complain(key, `${show(value)}, wanted true or false`);
+  };
+}
+
+/** null and an emptied field of a form are the same. */
+function textReader(key: 'proxy' | 'proxyCertificatePath', faultOf: (text: string) => string | undefined): Reader {
+  return (value, fields, complain) => {
+    if (value === null || value === '') {
+      fields[key] = null;
+      return;
+    }
+    const fault = typeof value === 'string' ? faultOf(value) : 'wanted a text';
+    // What holds "@" may hold a password before it.
+    const shown = typeof value === 'string' && value.includes('@') ? '[secret]' : show(value);
+    if (fault === undefined) fields[key] = value as string;
+    else complain(key, `${shown}: ${fault}`);
   };
 }
 
@@ -204,7 +222,7 @@ function readDrive(item: unknown, path: string, rules: FieldRules, complain: Com
   const fault = typeof folder === 'string' ? drivePathFault(folder) : 'it is no text';
   if (fault) complain(`${path}.path`, `${show(folder)} cannot be a cache drive: ${fault}`);
   const { driveSizeGbMin: min } = rules;
-  const isSize = typeof sizeGb === 'number' && Number.isInteger(sizeGb) && sizeGb >= min && sizeGb <= DRIVE_SIZE_GB_MAX;
+  const isSize = isWhole(sizeGb, min, DRIVE_SIZE_GB_MAX);
   if (!isSize) complain(`${path}.sizeGb`, `${show(sizeGb)} GB, wanted an integer from ${min} to ${DRIVE_SIZE_GB_MAX}`);
   return fault || !isSize ? undefined : { path: folder as string, sizeGb };
 }
@@ -253,13 +271,4 @@ function readCidr(
 function isServerAddress(address: string): boolean {
   const parsed = parseIpAddress(address);
   return parsed !== undefined && specialRangeOf(hostPrefix(parsed))?.kind !== 'never';
-}
-
-const SHOWN_CHARACTERS_MAX = 100;
-
-/** The current value for a message: short, quoted. */
-function show(value: unknown): string {
-  if (value === undefined) return 'nothing';
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > SHOWN_CHARACTERS_MAX ? `${text.slice(0, SHOWN_CHARACTERS_MAX)}...` : text;
 }

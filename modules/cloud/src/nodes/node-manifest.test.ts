@@ -1,8 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { checkManifest, type JsonObject, parseAgentDesired } from '@wayside/protocol';
+import { checkManifest, type JsonObject, joinCreateOptions, parseAgentDesired } from '@wayside/protocol';
+import { BGP_DEFAULTS } from './bgp-fields.ts';
 import { FIELD_DEFAULTS } from './node-fields.ts';
-import { generateManifest, pullPolicyOf } from './node-manifest.ts';
-import type { NodeRecord } from './node-record.ts';
+import { generateManifest, manifestHash, pullPolicyOf } from './node-manifest.ts';
+import type { BgpFields, BgpNeighbor, NodeRecord } from './node-record.ts';
 import { provisioningCommand } from './provisioning-command.ts';
 
 const IMAGES = { prefix: 'wayside/', tag: '1.2.3' };
@@ -19,6 +20,8 @@ function aNode(fields: Partial<NodeRecord> = {}): NodeRecord {
     updatedAtMs: 0,
     provisionedAtMs: null,
     provisionedHost: null,
+    importedAtMs: null,
+    bgpPasswords: {},
     ...fields,
   };
 }
@@ -28,6 +31,25 @@ function modulesOf(node: NodeRecord) {
   const parsed = parseAgentDesired(manifest.$edgeAgent?.['properties.desired'] as JsonObject);
   if (!parsed.ok) throw new Error(parsed.description);
   return parsed.desired.modules;
+}
+
+function hubOptions(node: NodeRecord) {
+  const agent = generateManifest(node, IMAGES).$edgeAgent?.['properties.desired'] as {
+    systemModules: { edgeHub: { settings: JsonObject } };
+  };
+  return joinCreateOptions(agent.systemModules.edgeHub.settings);
+}
+
+function aNeighbor(fields: Partial<BgpNeighbor> = {}): BgpNeighbor {
+  return {
+    ...{ id: 'session1', neighborAddress: '192.0.2.1', neighborAsn: 64510, localAddress: null, multihop: false },
+    ...{ ttlSecurity: false, holdTimeSecs: 240, maxPrefixes: 200_000, isEnabled: true, hasPassword: false },
+    ...fields,
+  };
+}
+
+function byBgp(bgp: Partial<BgpFields>, fields: Partial<NodeRecord> = {}): NodeRecord {
+  return aNode({ ipAddress: '192.0.2.2', prefixSource: 'bgp', bgp: { ...BGP_DEFAULTS, ...bgp }, ...fields });
 }
 
 const NINE = Array.from({ length: 9 }, (_, index) => ({ path: `/drive${index}`, sizeGb: 100 + index }));
@@ -82,6 +104,11 @@ describe('generateManifest()', () => {
     });
   });
 
+  test('MCC asks origins through the proxy', () => {
+    const [mcc] = modulesOf(aNode({ proxy: 'proxy.example:3128', drives: NINE }));
+    expect(mcc?.env.UPSTREAM_PROXY).toBe('proxy.example:3128');
+  });
+
   test('without a drive there is no MCC: it could store nothing', () => {
     expect(modulesOf(aNode())).toEqual([]);
     expect(generateManifest(aNode(), IMAGES).MCC).toBeUndefined();
@@ -90,6 +117,73 @@ describe('generateManifest()', () => {
   test('the egress limit goes to the module twin', () => {
     const manifest = generateManifest(aNode({ maxEgressMbps: 250, drives: NINE }), IMAGES);
     expect(manifest.MCC).toEqual({ 'properties.desired': { maxEgressMbps: 250 } });
+  });
+
+  test('a node that is drained is told to refuse its clients', () => {
+    const manifest = generateManifest(aNode({ isDraining: true, drives: NINE }), IMAGES);
+    expect(manifest.MCC).toEqual({ 'properties.desired': { maxEgressMbps: 1000, drain: true } });
+  });
+});
+
+describe('generateManifest() of a node whose prefixes come by BGP', () => {
+  const node = byBgp(
+    { sessions: [aNeighbor({ hasPassword: true })] },
+    { bgpPasswords: { session1: 's3cret' }, provisionedHost: 'edge-host' },
+  );
+
+  test('is a good manifest with the module in the network of the server, and edgeHub at a port of its loopback', () => {
+    expect(checkManifest(generateManifest(node, IMAGES))).toEqual([]);
+    const [bgp] = modulesOf(node);
+    expect(bgp).toMatchObject({ name: 'bgp', image: 'wayside/bgp:1.2.3', restartPolicy: 'always', status: 'running' });
+    expect(bgp?.createOptions.HostConfig).toEqual({
+      NetworkMode: 'host',
+      ExtraHosts: ['edge-host:127.0.0.1'],
+      Binds: ['wayside-bgp-edge1:/storage'],
+    });
+    expect(hubOptions(node)).toEqual({
+      HostConfig: { PortBindings: { '8883/tcp': [{ HostIp: '127.0.0.1', HostPort: '8883' }] } },
+    });
+  });
+
+  test('its twin is what the module reads: the neighbour gives the ASN, the server its address', () => {
+    expect(generateManifest(node, IMAGES).bgp?.['properties.desired']).toEqual({
+      localAsn: 64510,
+      routerId: '192.0.2.2',
+      holdSecs: 900,
+      sessions: {
+        session1: {
+          ...{ neighborAddress: '192.0.2.1', neighborAsn: 64510, multihop: false, ttlSecurity: false },
+          ...{ holdTimeSecs: 240, maxPrefixes: 200_000, isEnabled: true, password: 's3cret' },
+        },
+      },
+    });
+  });
+
+  test('behind address translation port 179 is published and edgeHub is not', () => {
+    const bridged = byBgp({ network: 'bridge', sessions: [aNeighbor()] });
+    expect(modulesOf(bridged)[0]?.createOptions.HostConfig).toMatchObject({
+      PortBindings: { '179/tcp': [{ HostPort: '179' }] },
+    });
+    expect(hubOptions(bridged)).toEqual({});
+  });
+
+  test.each([
+    ['its prefixes are typed in', byBgp({ sessions: [aNeighbor()] }, { prefixSource: 'manual' })],
+    ['it has no neighbour', byBgp({})],
+    ['none of its neighbours is enabled', byBgp({ sessions: [aNeighbor({ isEnabled: false })] })],
+    ['nothing can be its router id', byBgp({ sessions: [aNeighbor()] }, { ipAddress: null })],
+  ])('there is no module while %s', (_why, without) => {
+    const manifest = generateManifest(without, IMAGES);
+    expect([modulesOf(without), manifest.bgp, hubOptions(without)]).toEqual([[], undefined, {}]);
+  });
+});
+
+describe('manifestHash()', () => {
+  test('is the same whatever the order of keys, and another for another content', () => {
+    const manifest = generateManifest(aNode(), IMAGES);
+    const turned = Object.fromEntries(Object.entries(manifest).reverse());
+    expect(manifestHash(turned)).toBe(manifestHash(manifest));
+    expect(manifestHash(generateManifest(aNode({ drives: NINE }), IMAGES))).not.toBe(manifestHash(manifest));
   });
 });
 
@@ -122,6 +216,16 @@ describe('provisioningCommand()', () => {
         'cachenodeid=n0000000-0000-4000-8000-000000000000 customerkey=k0000000-0000-4000-8000-000000000000 ' +
         'registrationkey=R-_ drivepathandsizeingb=/drive0,100,/drive1,101 image=registry.example/wayside/daemon:1.2',
     );
+  });
+
+  test('a proxy is used for the download, told to the installer, and its CA with it', () => {
+    const node = aNode({ proxy: 'proxy.example:3128', proxyCertificatePath: '/etc/ssl/proxy.pem' });
+    const command = provisioningCommand(node, parts);
+    expect(command).toMatch(/^curl -fsSk -x http:\/\/proxy.example:3128 /);
+    expect(command).toContain(
+      ' shoulduseproxy=true proxyurl=http://proxy.example:3128 proxytlscertificatepath=/etc/ssl/proxy.pem ',
+    );
+    expect(provisioningCommand({ ...node, proxy: null }, parts)).not.toContain('proxy');
   });
 
   test('names the MQTT port only when it is not the standard one', () => {

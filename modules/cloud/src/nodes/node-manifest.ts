@@ -1,6 +1,8 @@
-// The deployment manifest a node's fields stand for (connected-cache.md 1.20, iotedge.md 1): edgeAgent, edgeHub and MCC.
+// The deployment manifest a node's fields stand for (connected-cache.md 1.20, iotedge.md 1): edgeAgent, edgeHub, MCC and bgp.
 
-import { type JsonObject, type ModulesContent, splitCreateOptions } from '@wayside/protocol';
+import { createHash } from 'node:crypto';
+import { BGP_MODULE_ID, type Json, type JsonObject, type ModulesContent, splitCreateOptions } from '@wayside/protocol';
+import { bgpDesired, bgpModule, hubOptionsFor, needsBgpModule } from './bgp-module.ts';
 import type { NodeRecord } from './node-record.ts';
 
 export interface ImageNames {
@@ -21,13 +23,14 @@ export function pullPolicyOf(images: ImageNames): 'never' | 'on-create' {
   return rest.length > 0 && /[.:]/.test(first) ? 'on-create' : 'never';
 }
 
-export function imageOf(images: ImageNames, component: 'daemon' | 'agent' | 'hub' | 'cache'): string {
+export function imageOf(images: ImageNames, component: 'daemon' | 'agent' | 'hub' | 'cache' | 'bgp'): string {
   return `${images.prefix}${component}:${images.tag}`;
 }
 
 /** Base manifest of one node. MCC is left out while the node has no drive: it could store nothing. */
 export function generateManifest(node: NodeRecord, images: ImageNames): ModulesContent {
   const hasStorage = node.drives.length > 0;
+  const hasBgp = needsBgpModule(node);
   const content: ModulesContent = {
     $edgeAgent: {
       'properties.desired': {
@@ -47,10 +50,13 @@ export function generateManifest(node: NodeRecord, images: ImageNames): ModulesC
             imagePullPolicy: pullPolicyOf(images),
             status: 'running',
             restartPolicy: 'always',
-            settings: { image: imageOf(images, 'hub'), ...splitCreateOptions({}) },
+            settings: { image: imageOf(images, 'hub'), ...splitCreateOptions(hubOptionsFor(node)) },
           },
         },
-        modules: hasStorage ? { MCC: cacheModule(node, images) } : {},
+        modules: {
+          ...(hasStorage ? { MCC: cacheModule(node, images) } : {}),
+          ...(hasBgp ? { [BGP_MODULE_ID]: bgpModule(node, imageOf(images, 'bgp'), pullPolicyOf(images)) } : {}),
+        },
       },
     },
     $edgeHub: {
@@ -65,7 +71,22 @@ export function generateManifest(node: NodeRecord, images: ImageNames): ModulesC
     const drain: JsonObject = node.isDraining ? { drain: true } : {};
     content.MCC = { 'properties.desired': { maxEgressMbps: node.maxEgressMbps, ...drain } };
   }
+  if (hasBgp) content[BGP_MODULE_ID] = { 'properties.desired': bgpDesired(node) };
   return content;
+}
+
+/** Digest of a manifest whatever the order of its keys, to know one again that was made from fields. */
+export function manifestHash(content: ModulesContent): string {
+  return createHash('sha256')
+    .update(JSON.stringify(sorted(content as Json)))
+    .digest('hex');
+}
+
+function sorted(value: Json): Json {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  const keys = Object.keys(value).sort();
+  return Object.fromEntries(keys.map((key) => [key, sorted(value[key] as Json)]));
 }
 
 function cacheModule(node: NodeRecord, images: ImageNames): JsonObject {
@@ -73,6 +94,7 @@ function cacheModule(node: NodeRecord, images: ImageNames): JsonObject {
     CUSTOMER_ID: { value: node.customerId },
     CACHE_NODE_ID: { value: node.cacheNodeId },
     CUSTOMER_KEY: { value: node.customerKey },
+    ...(node.proxy === null ? {} : { UPSTREAM_PROXY: { value: node.proxy } }),
   };
   for (const [index, drive] of node.drives.entries()) {
     env[`STORAGE_${index + 1}_SIZE_GB`] = { value: String(drive.sizeGb) };

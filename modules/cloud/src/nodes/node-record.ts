@@ -1,6 +1,7 @@
 // A cache node as the operator wrote it down, and as the API answers it.
 
 import type { NodeState } from '@wayside/protocol';
+import type { NodeColumns } from './node-columns.ts';
 
 export interface Drive {
   /** Absolute folder on the server. */
@@ -8,7 +9,46 @@ export interface Drive {
   sizeGb: number;
 }
 
-/** What the operator sets (connected-cache.md 1.4). */
+/** A router that announces the prefixes of the clients (docs/contracts.md 9). */
+export interface BgpNeighbor {
+  /** Key of the session in the module twin. */
+  id: string;
+  neighborAddress: string;
+  neighborAsn: number;
+  /** Address of this server towards it; null = whatever the kernel takes. */
+  localAddress: string | null;
+  /** Routers between the two; false = none. */
+  multihop: number | false;
+  /** RFC 5082. */
+  ttlSecurity: boolean;
+  holdTimeSecs: number;
+  maxPrefixes: number;
+  isEnabled: boolean;
+  /** Is there a TCP MD5 password? It itself is never answered. */
+  hasPassword: boolean;
+}
+
+export interface BgpFields {
+  /** AS of this node; null = that of its neighbours (iBGP). */
+  localAsn: number | null;
+  /** null = the server IP address. */
+  routerId: string | null;
+  /** How long the prefixes of a lost session stay. */
+  holdSecs: number;
+  /** `host`: the module is in the network of the server, which passwords need. `bridge`: port 179 is published. */
+  network: 'host' | 'bridge';
+  sessions: BgpNeighbor[];
+}
+
+/** TCP MD5 passwords by id of the session. Secrets. */
+export type BgpPasswords = { [sessionId: string]: string };
+
+/** What the operator sets and is never answered. */
+export interface NodeSecrets {
+  bgpPasswords: BgpPasswords;
+}
+
+/** What the operator sets (connected-cache.md 1.4, 1.6). */
 export interface NodeFields {
   /** Device id of the node; cannot be changed. */
   name: string;
@@ -30,9 +70,15 @@ export interface NodeFields {
   asn: number | null;
   /** true: it gets no new clients and refuses the old ones (503), so that it can be worked on. */
   isDraining: boolean;
+  /** In force while prefixSource is bgp. */
+  bgp: BgpFields;
+  /** `host:port` through which the node reaches origins and the cloud; null = directly. */
+  proxy: string | null;
+  /** File on the server with the CA (PEM) of a proxy that looks into TLS; null = none. */
+  proxyCertificatePath: string | null;
 }
 
-export interface NodeRecord extends NodeFields {
+export interface NodeRecord extends NodeFields, NodeSecrets {
   /** GUID. */
   cacheNodeId: string;
   /** GUID of the account; CUSTOMER_ID. Cannot be changed. */
@@ -44,6 +90,8 @@ export interface NodeRecord extends NodeFields {
   /** null until a registration key was used. */
   provisionedAtMs: number | null;
   provisionedHost: string | null;
+  /** When it came here in a migration package; null = it was made here. */
+  importedAtMs: number | null;
 }
 
 export interface Reason {
@@ -53,14 +101,17 @@ export interface Reason {
 }
 
 /** Answer of the node routes. */
-export interface NodeAnswer extends NodeFields {
+export interface NodeAnswer extends NodeFields, NodeColumns {
   cacheNodeId: string;
   customerId: string;
   state: NodeState;
   stateText: string;
   reasons: Reason[];
+  /** IPv4 addresses of the prefixes of the source in force. */
+  ipSpace: number;
   createdAtUtc: string;
   provisionedAtUtc: string | null;
+  provisionedHost: string | null;
   /** What was changed in what the operator sent; only in the answer to it. */
   warnings?: { path: string; message: string }[];
 }

@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { EdgeError } from '@wayside/kit';
 import { createBench } from '../../test/node-bench.ts';
+import { fieldsOf } from './node-fields.ts';
+import { manifestHash } from './node-manifest.ts';
 
 async function refused(promise: Promise<unknown>): Promise<EdgeError> {
   const error = await promise.then(
@@ -82,6 +84,61 @@ describe('NodeRegistry.change()', () => {
     await bench.platform.applyContent('edge1', own);
     expect(await bench.nodes.change('edge1', { httpPort: 8080 })).toMatchObject({ followed: false });
     expect(bench.platform.contents.get('edge1')).toEqual(own);
+  });
+
+  test('a deployment made by an older version follows as well', async () => {
+    const bench = await createBench();
+    const node = await bench.aNode();
+    // What the version before made of the same fields, as its digest says.
+    const old = { ...bench.nodes.manifestOf(node), older: { 'properties.desired': {} } };
+    await bench.platform.applyContent('edge1', old);
+    await bench.db
+      .updateTable('cache_node')
+      .set({ manifest_hash: manifestHash(old) })
+      .execute();
+    const changed = await bench.nodes.change('edge1', { httpPort: 8080 });
+    expect(changed.followed).toBe(true);
+    expect(bench.platform.contents.get('edge1')).toEqual(bench.nodes.manifestOf(changed.node));
+  });
+
+  test('a drained node refuses its clients also under a deployment of the operator', async () => {
+    const bench = await createBench();
+    const node = await bench.aNode();
+    await bench.nodes.change('edge1', { isDraining: true });
+    expect(bench.platform.twinPatches).toEqual([]);
+    expect(bench.platform.contents.get('edge1')?.MCC).toMatchObject({ 'properties.desired': { drain: true } });
+    const own = { ...bench.nodes.manifestOf(node), sensor: { 'properties.desired': {} } };
+    await bench.platform.applyContent('edge1', own);
+    await bench.nodes.change('edge1', { isDraining: false });
+    expect(bench.platform.twinPatches).toEqual([
+      { deviceId: 'edge1', moduleId: 'MCC', patch: { desired: { drain: null } } },
+    ]);
+    expect(bench.platform.contents.get('edge1')).toEqual(own);
+  });
+
+  test('a password is a change of the form, and goes to the module alone', async () => {
+    const bench = await createBench();
+    await bench.aNode({ prefixSource: 'bgp' });
+    const neighbor = { neighborAddress: '192.0.2.1', neighborAsn: 64510 };
+    await bench.nodes.change('edge1', { bgp: { sessions: [neighbor] } });
+    const sessions = [{ ...neighbor, password: 's3cret' }];
+    const { node, followed } = await bench.nodes.change('edge1', { bgp: { sessions } });
+    expect(followed).toBe(true);
+    expect(JSON.stringify(bench.platform.contents.get('edge1')?.bgp)).toContain('"password":"s3cret"');
+    expect(JSON.stringify(fieldsOf(node))).not.toContain('s3cret');
+    expect(await bench.nodes.get('edge1')).toEqual(node);
+    expect((await bench.events()).at(-1)).toBe('Fields changed: bgp');
+    await bench.nodes.change('edge1', { prefixSource: 'manual' });
+    expect(bench.platform.contents.get('edge1')?.bgp).toBeUndefined();
+  });
+
+  test('a server that registers is named in the manifest where a module needs its name', async () => {
+    const bench = await createBench();
+    const sessions = [{ neighborAddress: '192.0.2.1', neighborAsn: 64510 }];
+    const before = await bench.aNode({ prefixSource: 'bgp', bgp: { sessions } });
+    await bench.db.updateTable('cache_node').set({ provisioned_host: 'edge-host' }).execute();
+    await bench.nodes.registered(before);
+    expect(JSON.stringify(bench.platform.contents.get('edge1'))).toContain('edge-host:127.0.0.1');
   });
 
   test('fields that do not touch the manifest do not touch the deployment', async () => {

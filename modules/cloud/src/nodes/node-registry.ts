@@ -7,29 +7,33 @@
 
 import { randomUUID } from 'node:crypto';
 import { type Clock, describeError, EdgeError, isEdgeError, type Logger, Semaphore } from '@wayside/kit';
-import { jsonEqual, type ModulesContent } from '@wayside/protocol';
+import { type Json, jsonEqual, type ModulesContent } from '@wayside/protocol';
 import type { Accounts } from '../accounts/accounts.ts';
 import { refusal } from '../errors.ts';
 import type { Actor, Platform } from '../platform.ts';
+import type { FieldProblem, FieldRules, FieldWarning } from './field-complaints.ts';
+import { checkFieldConflicts, type FieldsResult, readNodeFields } from './node-fields.ts';
+import { generateManifest, type ImageNames, manifestHash } from './node-manifest.ts';
+import type { NodeFields, NodeRecord, NodeSecrets } from './node-record.ts';
 import {
-  checkFieldConflicts,
-  type FieldProblem,
-  type FieldRules,
-  type FieldWarning,
-  readNodeFields,
-} from './node-fields.ts';
-import { generateManifest, type ImageNames } from './node-manifest.ts';
-import type { NodeFields, NodeRecord } from './node-record.ts';
-import { deleteNodeRow, insertNode, readNode, readNodes, updateNodeFields } from './node-rows.ts';
+  deleteNodeRow,
+  insertNode,
+  readManifestHash,
+  readNode,
+  readNodes,
+  updateNodeFields,
+  writeManifestHash,
+} from './node-rows.ts';
 import type { NodeDb } from './tables.ts';
 import { byWhom, type Timeline } from './timeline.ts';
 
 /** One replica judges and probes all of them every few seconds. */
 const NODES_MAX = 5_000;
+const CACHE_MODULE_ID = 'MCC';
 
 type RegistryPlatform = Pick<
   Platform,
-  'createEdgeDevice' | 'getDevice' | 'deleteDevice' | 'applyContent' | 'getContent'
+  'createEdgeDevice' | 'getDevice' | 'deleteDevice' | 'applyContent' | 'getContent' | 'patchTwin'
 >;
 
 export interface NodeRegistryOptions {
@@ -77,7 +81,7 @@ export class NodeRegistry {
   create(input: unknown, by: Actor = ''): Promise<{ node: NodeRecord; warnings: FieldWarning[] }> {
     return this.turn.run(async () => {
       const { customerId, rest } = this.accountOf(input);
-      const { fields, warnings } = readOrRefuse(rest, this.rulesOf(customerId));
+      const { fields, secrets, warnings } = readOrRefuse(rest, this.rulesOf(customerId));
       const others = await this.list();
       if (others.length >= NODES_MAX) {
         throw refusal('CLOUD_NODE_LIMIT', `Cannot create ${fields.name}: ${others.length} nodes, at most ${NODES_MAX}`);
@@ -86,6 +90,7 @@ export class NodeRegistry {
       const nowMs = this.options.clock.nowMs();
       const node: NodeRecord = {
         ...fields,
+        ...secrets,
         customerId,
         cacheNodeId: randomUUID(),
         customerKey: randomUUID(),
@@ -93,6 +98,7 @@ export class NodeRegistry {
         updatedAtMs: nowMs,
         provisionedAtMs: null,
         provisionedHost: null,
+        importedAtMs: null,
       };
       await insertNode(this.options.db, node);
       await this.createDevice(node, by);
@@ -111,21 +117,28 @@ export class NodeRegistry {
   ): Promise<{ node: NodeRecord; followed: boolean; warnings: FieldWarning[] }> {
     return this.turn.run(async () => {
       const before = await this.get(name);
-      const { fields, warnings } = readOrRefuse(input, this.rulesOf(before.customerId), fieldsOf(before));
+      const { fields, secrets, warnings } = readOrRefuse(input, this.rulesOf(before.customerId), before);
       const others = (await this.list()).filter((other) => other.name !== name);
       refuseConflicts(checkFieldConflicts(fields, others));
-      const changed = Object.keys(fields).filter(
-        (key) => !jsonEqual(fields[key as keyof NodeFields], before[key as keyof NodeFields]),
-      );
+      const changed = changedKeys(before, { ...fields, ...secrets });
       if (changed.length === 0) return { node: before, followed: false, warnings };
-      const node: NodeRecord = { ...before, ...fields, updatedAtMs: this.options.clock.nowMs() };
+      const node: NodeRecord = { ...before, ...fields, ...secrets, updatedAtMs: this.options.clock.nowMs() };
       await updateNodeFields(this.options.db, node);
       const followed = await this.followFields(before, node, by);
+      if (!followed && before.isDraining !== node.isDraining) await this.drainByTwin(node);
       const text = `Fields changed${byWhom(by)}: ${changed.join(', ')}`;
       const details = { changed, by };
       await this.options.timeline.record({ nodeName: name, kind: 'node', subject: '', text, details });
       await this.options.onChange?.(name, node);
       return { node, followed, warnings };
+    });
+  }
+
+  /** A server registered as the node: its manifest may name the server. `before` = the node as it was. */
+  registered(before: NodeRecord): Promise<void> {
+    return this.turn.run(async () => {
+      const after = await this.find(before.name);
+      if (after) await this.followFields(before, after, '');
     });
   }
 
@@ -160,7 +173,7 @@ export class NodeRegistry {
         if (hasDevice && Object.keys(await platform.getContent(node.name)).length > 0) continue;
         logger.warn('Cache node has no device or no deployment, making it', { node: node.name });
         if (!hasDevice) await platform.createEdgeDevice(node.name);
-        await platform.applyContent(node.name, this.manifestOf(node));
+        await this.applyManifest(node, '');
       } catch (error) {
         logger.error('Cannot make the device of a cache node', { node: node.name, error: describeError(error) });
       }
@@ -188,7 +201,7 @@ export class NodeRegistry {
     try {
       await platform.createEdgeDevice(node.name);
       isMade = true;
-      await platform.applyContent(node.name, this.manifestOf(node), by);
+      await this.applyManifest(node, by);
     } catch (error) {
       if (isMade) await this.deleteDevice(node.name);
       await deleteNodeRow(db, node.name);
@@ -206,45 +219,50 @@ export class NodeRegistry {
     }
   }
 
+  /** In a deployment that somebody wrote the cache is told by its twin alone; the manifest of the next deployment has the say again. */
+  private async drainByTwin({ name, isDraining }: NodeRecord): Promise<void> {
+    const { platform } = this.options;
+    if ((await platform.getContent(name))[CACHE_MODULE_ID] === undefined) return;
+    await platform.patchTwin(name, CACHE_MODULE_ID, { desired: { drain: isDraining ? true : null } });
+  }
+
+  /** Is what is deployed made from the fields? Then it follows them; one that somebody wrote is theirs. */
+  private async isGenerated(before: NodeRecord): Promise<boolean> {
+    const hash = manifestHash(await this.options.platform.getContent(before.name));
+    if (hash === manifestHash(this.manifestOf(before))) return true;
+    return hash === (await readManifestHash(this.options.db, before.name));
+  }
+
+  private async applyManifest(node: NodeRecord, by: Actor): Promise<void> {
+    const wanted = this.manifestOf(node);
+    await this.options.platform.applyContent(node.name, wanted, by);
+    await writeManifestHash(this.options.db, node.name, manifestHash(wanted));
+  }
+
   private async followFields(before: NodeRecord, after: NodeRecord, by: Actor): Promise<boolean> {
-    const { platform, db } = this.options;
-    const wanted = this.manifestOf(after);
-    if (jsonEqual(this.manifestOf(before), wanted)) return false;
+    if (sameJson(this.manifestOf(before), this.manifestOf(after))) return false;
     try {
-      const current = await platform.getContent(after.name);
-      if (!jsonEqual(current, this.manifestOf(before))) return false;
-      await platform.applyContent(after.name, wanted, by);
+      if (!(await this.isGenerated(before))) return false;
+      await this.applyManifest(after, by);
       return true;
     } catch (error) {
-      await updateNodeFields(db, before);
+      await updateNodeFields(this.options.db, before);
       throw error;
     }
   }
 }
 
-export function fieldsOf(node: NodeRecord): NodeFields {
-  const { name, ipAddress, httpPort, summaryPort, maxEgressMbps, drives, isEnabled, isDraining } = node;
-  const { prefixSource, cidrs, asn } = node;
-  return {
-    name,
-    ipAddress,
-    httpPort,
-    summaryPort,
-    maxEgressMbps,
-    drives,
-    isEnabled,
-    isDraining,
-    prefixSource,
-    cidrs,
-    asn,
-  };
+/** Names of the fields that differ; a password counts as its part of the form. */
+function changedKeys(before: NodeRecord, after: NodeFields & NodeSecrets): string[] {
+  const differing = (Object.keys(after) as (keyof typeof after)[]).filter((key) => !sameJson(after[key], before[key]));
+  return [...new Set(differing.map((key) => (key === 'bgpPasswords' ? 'bgp' : key)))];
 }
 
-function readOrRefuse(
-  input: unknown,
-  rules: FieldRules,
-  base?: NodeFields,
-): { fields: NodeFields; warnings: FieldWarning[] } {
+function sameJson(a: unknown, b: unknown): boolean {
+  return jsonEqual(a as Json, b as Json);
+}
+
+function readOrRefuse(input: unknown, rules: FieldRules, base?: NodeFields & NodeSecrets): FieldsResult & { ok: true } {
   const result = readNodeFields(input, rules, base);
   if (!result.ok) throw invalid('CLOUD_NODE_INVALID', result.problems);
   return result;

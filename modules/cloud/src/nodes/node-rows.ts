@@ -1,6 +1,7 @@
 // Cache nodes in the store.
 
 import type { Selectable } from 'kysely';
+import { BGP_DEFAULTS } from './bgp-fields.ts';
 import type { NodeRecord } from './node-record.ts';
 import type { CacheNodeTable, NodeDb } from './tables.ts';
 
@@ -20,22 +21,17 @@ export async function insertNode(db: NodeDb, node: NodeRecord): Promise<void> {
 
 /** Writes the fields; ids, keys and the registration stay. */
 export async function updateNodeFields(db: NodeDb, node: NodeRecord): Promise<void> {
-  const {
-    name: _name,
-    name_key: _key,
-    cache_node_id: _id,
-    customer_id: _customer,
-    customer_key: _secret,
-    ...row
-  } = toRow(node);
-  const {
-    created_ms: _at,
-    provisioned_ms: _ms,
-    provisioned_host: _host,
-    provisioned_version: _version,
-    ...fields
-  } = row;
-  await db.updateTable('cache_node').set(fields).where('name', '=', node.name).execute();
+  await db.updateTable('cache_node').set(fieldColumns(node)).where('name', '=', node.name).execute();
+}
+
+/** Digest of the manifest that was made from the fields and deployed; null = what is deployed is somebody's own. */
+export async function readManifestHash(db: NodeDb, name: string): Promise<string | null> {
+  const row = await db.selectFrom('cache_node').select('manifest_hash').where('name', '=', name).executeTakeFirst();
+  return row?.manifest_hash ?? null;
+}
+
+export async function writeManifestHash(db: NodeDb, name: string, hash: string): Promise<void> {
+  await db.updateTable('cache_node').set({ manifest_hash: hash }).where('name', '=', name).execute();
 }
 
 /** With it go its keys, events and figures (foreign keys). */
@@ -58,20 +54,35 @@ function toRecord(row: Selectable<CacheNodeTable>): NodeRecord {
     cidrs: JSON.parse(row.cidrs),
     asn: row.asn,
     isDraining: row.is_draining === 1,
+    bgp: row.bgp === null ? BGP_DEFAULTS : JSON.parse(row.bgp),
+    bgpPasswords: JSON.parse(row.bgp_passwords),
+    proxy: row.proxy,
+    proxyCertificatePath: row.proxy_certificate_path,
     customerId: row.customer_id,
     createdAtMs: row.created_ms,
     updatedAtMs: row.updated_ms,
     provisionedAtMs: row.provisioned_ms,
     provisionedHost: row.provisioned_host,
+    importedAtMs: row.imported_ms,
   };
 }
 
-function toRow(node: NodeRecord): CacheNodeTable {
+type FieldColumn = Exclude<keyof CacheNodeTable, IdColumn>;
+type IdColumn =
+  | 'name'
+  | 'name_key'
+  | 'cache_node_id'
+  | 'customer_key'
+  | 'customer_id'
+  | 'created_ms'
+  | 'provisioned_ms'
+  | 'provisioned_host'
+  | 'provisioned_version'
+  | 'imported_ms'
+  | 'manifest_hash';
+
+function fieldColumns(node: NodeRecord): Pick<CacheNodeTable, FieldColumn> {
   return {
-    name: node.name,
-    name_key: node.name.toLowerCase(),
-    cache_node_id: node.cacheNodeId,
-    customer_key: node.customerKey,
     ip_address: node.ipAddress,
     http_port: node.httpPort,
     summary_port: node.summaryPort,
@@ -80,13 +91,29 @@ function toRow(node: NodeRecord): CacheNodeTable {
     is_enabled: node.isEnabled ? 1 : 0,
     prefix_source: node.prefixSource,
     cidrs: JSON.stringify(node.cidrs),
-    customer_id: node.customerId,
     asn: node.asn,
     is_draining: node.isDraining ? 1 : 0,
-    created_ms: node.createdAtMs,
+    bgp: JSON.stringify(node.bgp),
+    bgp_passwords: JSON.stringify(node.bgpPasswords),
+    proxy: node.proxy,
+    proxy_certificate_path: node.proxyCertificatePath,
     updated_ms: node.updatedAtMs,
+  };
+}
+
+function toRow(node: NodeRecord): CacheNodeTable {
+  return {
+    ...fieldColumns(node),
+    name: node.name,
+    name_key: node.name.toLowerCase(),
+    cache_node_id: node.cacheNodeId,
+    customer_key: node.customerKey,
+    customer_id: node.customerId,
+    created_ms: node.createdAtMs,
     provisioned_ms: node.provisionedAtMs,
     provisioned_host: node.provisionedHost,
     provisioned_version: null,
+    imported_ms: node.importedAtMs,
+    manifest_hash: null,
   };
 }

@@ -32,6 +32,8 @@ export function cloudUrlOf(hostname: string, httpsPort: number): string {
 export function provisioningCommand(node: NodeRecord, parts: CommandParts): string {
   const pin = `sha256//${parts.pin}`;
   const drives = node.drives.map((drive) => `${drive.path},${drive.sizeGb}`).join(',');
+  // Without a proxy its CA is of no use.
+  const certificatePath = node.proxy === null ? null : node.proxyCertificatePath;
   const settings = {
     cloud: parts.cloudUrl,
     capin: pin,
@@ -41,9 +43,12 @@ export function provisioningCommand(node: NodeRecord, parts: CommandParts): stri
     registrationkey: parts.registrationKey,
     ...(parts.mqttPort === MQTT_PORT_DEFAULT ? {} : { mqttport: String(parts.mqttPort) }),
     ...(drives === '' ? {} : { drivepathandsizeingb: drives }),
+    ...(node.proxy === null ? {} : { shoulduseproxy: 'true', proxyurl: `http://${node.proxy}` }),
+    ...(certificatePath === null ? {} : { proxytlscertificatepath: certificatePath }),
     image: parts.daemonImage,
   };
   const words = Object.entries(settings).map(([key, value]) => `${key}=${value}`);
-  const download = `curl -fsSk --pinnedpubkey ${pin} -o ${INSTALLER_FILE} ${parts.cloudUrl}/install.sh`;
+  const through = node.proxy === null ? '' : `-x http://${node.proxy} `;
+  const download = `curl -fsSk ${through}--pinnedpubkey ${pin} -o ${INSTALLER_FILE} ${parts.cloudUrl}/install.sh`;
   return `${download} && $(command -v sudo) bash ${INSTALLER_FILE} ${words.join(' ')}`;
 }

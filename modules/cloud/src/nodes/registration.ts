@@ -36,6 +36,8 @@ export interface RegistrationOptions {
   endpoint: { hostname: string; mqttPort: number; httpsPort: number };
   /** PEM. */
   caCertificate: string;
+  /** A server registered with a new key; `before` = the node as it was. */
+  onRegistered?(before: NodeRecord): Promise<void>;
 }
 
 export class Registration {
@@ -79,7 +81,10 @@ export class Registration {
     const node = await this.findNode(request);
     const isRepeat = await this.useKey(node, request);
     this.limit.forgive(source);
-    if (!isRepeat) await this.recordRegistration(node, request, source);
+    if (!isRepeat) {
+      await this.recordRegistration(node, request, source);
+      await this.options.onRegistered?.(node);
+    }
     return this.answer(node);
   }
 

@@ -35,6 +35,14 @@ export interface CacheNodeTable {
   provisioned_ms: number | null;
   provisioned_host: string | null;
   provisioned_version: string | null;
+  /** JSON BgpFields; null = as they are at first. */
+  bgp: string | null;
+  /** JSON BgpPasswords, secret. */
+  bgp_passwords: string;
+  proxy: string | null;
+  proxy_certificate_path: string | null;
+  imported_ms: number | null;
+  manifest_hash: string | null;
 }
 
 export interface RegistrationKeyTable {

@@ -174,6 +174,15 @@ export class PrefixBook {
     return { ...spaceReviewOf(counts, held), ...(await this.#spaceOf(node, source)), prefixes };
   }
 
+  /** IPv4 addresses of a node's space: typed in, exactly; by BGP what the routes said as they came, never less than there are. */
+  ipv4SpaceOf(record: NodeRecord): number {
+    const node = this.#options.nodes.get(record.name);
+    if (record.prefixSource === 'bgp') return (node && this.#bounds.get(node)?.ipv4Addresses) ?? 0;
+    const counter = new AddressCounter();
+    for (const cidr of record.cidrs) counter.add(parseIpPrefix(cidr));
+    return counter.space().ipv4Addresses;
+  }
+
   // --- inside a turn
 
   /** Did anything change? */
