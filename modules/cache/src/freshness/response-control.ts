@@ -1,7 +1,9 @@
 // Which directives of a response count for this cache: those of CDN-Cache-Control where it is valid (RFC 9213), else Cache-Control.
 
-import { isInnerList, parseDictionary, Token } from 'structured-headers';
+import { createRequire } from 'node:module';
 import { type CacheControl, parseCacheControl } from './cache-control.ts';
+
+const require = createRequire(import.meta.url);
 
 /** Directives whose argument is delta-seconds. */
 const SECONDS = ['max-age', 's-maxage', 'stale-while-revalidate', 'stale-if-error'];
@@ -25,6 +27,8 @@ export function responseControl(header: (name: string) => string | undefined): R
  */
 export function parseTargeted(value: string | undefined): CacheControl | undefined {
   if (value === undefined || value.trim() === '') return undefined;
+  // Loaded when the first targeted field comes.
+  const { isInnerList, parseDictionary, Token }: typeof import('structured-headers') = require('structured-headers');
   const directives = new Map<string, string>();
   try {
     for (const [name, member] of parseDictionary(value)) {

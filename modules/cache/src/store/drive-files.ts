@@ -25,7 +25,7 @@ const INDEX_FILE = 'index.db';
 const PROBE_FILE = 'wayside-probe';
 const PROBE_BYTES = 4096;
 /** Files looked at before a sweep lets others run. */
-const SWEEP_FILES_PER_TURN = 500;
+const SWEEP_FILES_PER_TURN = 100;
 
 export interface Sweep {
   /** Only files last written before this moment are looked at. */

@@ -45,13 +45,11 @@ export class ObjectStore {
   }
 
   start(): void {
-    for (const drive of this.drives) {
-      if (drive.start()) void this.#sweep(drive);
-    }
+    for (const drive of this.drives) drive.start();
     this.#probeTimer = setInterval(() => {
       for (const drive of this.drives) {
         drive.probeIfDue(performance.now());
-        // One that came back may have files from before that nobody knows.
+        // One that was killed or came back may have files that nobody knows. Not at once: those who waited for the start come first.
         void this.#sweep(drive);
       }
     }, DRIVE_PROBE_INTERVAL_MS);

@@ -3,7 +3,6 @@
 import { createRequire } from 'node:module';
 import { isIP, isIPv4, isIPv6 } from 'node:net';
 import type { ErrorObject, ValidateFunction } from 'ajv';
-import { parse as parseTomlText, TomlError } from 'smol-toml';
 import { closestName, explainConfigProblem } from './config-problem.ts';
 import { EdgeError } from './edge-error.ts';
 import { isPlainlyValid } from './plain-check.ts';
@@ -84,8 +83,9 @@ export function loadConfig<T>({ schema, sources, envPrefix }: LoadOptions): T {
 
 /** TOML text -> plain object. Throws KIT_TOML_INVALID with line and column; the text itself may hold keys and is not quoted. */
 export function parseToml(text: string): { [key: string]: unknown } {
+  const { parse, TomlError }: typeof import('smol-toml') = require('smol-toml');
   try {
-    return parseTomlText(text) as { [key: string]: unknown };
+    return parse(text) as { [key: string]: unknown };
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
     const reason = error.message.split('\n', 1)[0]?.replace(/^Invalid TOML document: /, '') ?? '';
