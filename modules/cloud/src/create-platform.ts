@@ -8,9 +8,9 @@ import { forgetConnections } from './device-front/presence.ts';
 import { ensurePolicies, type Policies } from './identity/policies.ts';
 import { Registry } from './identity/registry.ts';
 import { SasAuthenticator } from './identity/sas-authenticator.ts';
+import { Jobs } from './jobs/jobs.ts';
 import { MethodCalls } from './methods/method-calls.ts';
 import type { ConnectionStrings, Platform } from './platform.ts';
-import { Jobs } from './jobs/jobs.ts';
 import { PlatformBus } from './platform-events.ts';
 import { CommitGroup } from './store/commit-group.ts';
 import { openStore } from './store/open-store.ts';
@@ -43,11 +43,11 @@ export interface HubPlatform extends Platform {
   readonly twins: TwinService;
   readonly authenticator: SasAuthenticator;
   readonly intake: TelemetryIntake;
+  readonly jobs: Jobs;
 }
 
 /** Opens the store (CLOUD_STORE_FAILED) and starts the loops; nothing listens before the caller says so. */
 export async function createPlatform(options: PlatformOptions): Promise<HubPlatform> {
-  readonly jobs: Jobs;
   const { clock, logger, hostNames } = options;
   const db = await openStore(options.dbPath);
   await forgetConnections(db, clock.nowMs());
@@ -67,16 +67,16 @@ export async function createPlatform(options: PlatformOptions): Promise<HubPlatf
     ...(options.gatewayLimits ? { limits: options.gatewayLimits } : {}),
   });
   const methods = new MethodCalls({ db, clock, link: front });
-  ring.start();
-  const close = async () => {
-    await front.close();
-    await ring.stop();
   const invokeMethod: Platform['invokeMethod'] = (...call) => methods.invoke(...call);
   const jobs = new Jobs({ db, commits, clock, logger, twins, invokeMethod });
-    await intake.idle();
+  ring.start();
   jobs.start();
-    await commits.idle();
+  const close = async () => {
     await jobs.stop();
+    await front.close();
+    await ring.stop();
+    await intake.idle();
+    await commits.idle();
     await db.destroy();
   };
   return {
