@@ -3,6 +3,8 @@
 import type { Gateway, GatewayLimits } from '@wayside/gateway';
 import type { Clock, Logger } from '@wayside/kit';
 import { applyContent, readContent } from './deployments/apply-content.ts';
+import { Configurations } from './deployments/configurations.ts';
+import { Evaluator } from './deployments/evaluator.ts';
 import { DeviceFront } from './device-front/device-front.ts';
 import { forgetConnections } from './device-front/presence.ts';
 import { ensurePolicies, type Policies } from './identity/policies.ts';
@@ -41,8 +43,12 @@ export interface HubPlatform extends Platform {
   readonly gateway: Gateway;
   readonly registry: Registry;
   readonly twins: TwinService;
+  readonly evaluator: Evaluator;
+  readonly configurations: Configurations;
   readonly authenticator: SasAuthenticator;
   readonly intake: TelemetryIntake;
+  /** Of small writers: shared transactions and disk syncs. */
+  readonly commits: CommitGroup;
   readonly jobs: Jobs;
 }
 
@@ -69,9 +75,13 @@ export async function createPlatform(options: PlatformOptions): Promise<HubPlatf
   const methods = new MethodCalls({ db, clock, link: front });
   const invokeMethod: Platform['invokeMethod'] = (...call) => methods.invoke(...call);
   const jobs = new Jobs({ db, commits, clock, logger, twins, invokeMethod });
+  const evaluator = new Evaluator({ db, clock, logger, bus, registry, twins });
+  const configurations = new Configurations({ db, clock, wake: () => evaluator.wake() });
   ring.start();
+  await evaluator.start();
   jobs.start();
   const close = async () => {
+    await evaluator.stop();
     await jobs.stop();
     await front.close();
     await ring.stop();
@@ -80,10 +90,26 @@ export async function createPlatform(options: PlatformOptions): Promise<HubPlatf
     await db.destroy();
   };
   return {
-    ...{ db, clock, logger, hostNames, registry, twins, authenticator, intake, jobs, invokeMethod, close },
+    ...{
+      db,
+      commits,
+      clock,
+      logger,
+      hostNames,
+      registry,
+      twins,
+      evaluator,
+      configurations,
+      authenticator,
+      intake,
+      jobs,
+      invokeMethod,
+      close,
+    },
     gateway: front.gateway,
     ...registryCalls(registry, twins),
-    applyContent: (deviceId, content, by) => applyContent({ db, clock, registry, twins }, deviceId, content, by),
+    applyContent: (deviceId, content, by, how) =>
+      applyContent({ db, clock, evaluator }, deviceId, content, { ...how, ...(by === undefined ? {} : { by }) }),
     getContent: (deviceId) => readContent(db, deviceId),
     ...historyCalls(db),
     on: (event, listener) => bus.on(event, listener),
