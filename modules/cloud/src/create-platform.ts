@@ -1,7 +1,7 @@
 // Puts the IoT Hub face together: one store, one bus, the services on them, the device front. The seam is platform.ts.
 
-import type { Gateway, GatewayLimits } from '@wayside/gateway';
-import type { Clock, Logger } from '@wayside/kit';
+import type { Gateway, GatewayLimits, Identity } from '@wayside/gateway';
+import { type Clock, describeError, type Logger } from '@wayside/kit';
 import { applyContent, readContent } from './deployments/apply-content.ts';
 import { Configurations } from './deployments/configurations.ts';
 import { Evaluator } from './deployments/evaluator.ts';
@@ -12,10 +12,14 @@ import { Registry } from './identity/registry.ts';
 import { SasAuthenticator } from './identity/sas-authenticator.ts';
 import { Jobs } from './jobs/jobs.ts';
 import { MethodCalls } from './methods/method-calls.ts';
+import { RemoteMethods } from './methods/remote-methods.ts';
 import type { ConnectionStrings, Platform } from './platform.ts';
 import { PlatformBus } from './platform-events.ts';
+import { leadReplicas, openReplicas } from './replicas/open-replicas.ts';
+import { ReplicaCalls } from './replicas/replica-calls.ts';
+import type { Replicas } from './replicas/replicas.ts';
 import { CommitGroup } from './store/commit-group.ts';
-import { openStore } from './store/open-store.ts';
+import { openStore, type StoreLocation } from './store/open-store.ts';
 import type { Db } from './store/tables.ts';
 import { TelemetryIntake } from './telemetry/telemetry-intake.ts';
 import { TelemetryRing } from './telemetry/telemetry-ring.ts';
@@ -26,8 +30,8 @@ import { TwinService } from './twins/twin-service.ts';
 const HISTORY_MESSAGES_MAX = 10_000;
 
 export interface PlatformOptions {
-  /** File of the store; ':memory:' in tests. */
-  dbPath: string;
+  /** File of the store (':memory:' in tests), or the URL of a PostgreSQL database that other replicas may share: a secret. */
+  dbPath: StoreLocation;
   clock: Clock;
   logger: Logger;
   /** The hub's own name first, then further names that tokens may be made for; without ports. */
@@ -47,6 +51,9 @@ export interface HubPlatform extends Platform {
   readonly configurations: Configurations;
   readonly authenticator: SasAuthenticator;
   readonly intake: TelemetryIntake;
+  /** The other replicas over the same store, and calls to them. */
+  readonly replicas: Replicas;
+  readonly calls: ReplicaCalls;
   /** Of small writers: shared transactions and disk syncs. */
   readonly commits: CommitGroup;
   readonly jobs: Jobs;
@@ -55,8 +62,14 @@ export interface HubPlatform extends Platform {
 /** Opens the store (CLOUD_STORE_FAILED) and starts the loops; nothing listens before the caller says so. */
 export async function createPlatform(options: PlatformOptions): Promise<HubPlatform> {
   const { clock, logger, hostNames } = options;
-  const db = await openStore(options.dbPath);
-  await forgetConnections(db, clock.nowMs());
+  const db = await openStore(options.dbPath, (error) =>
+    logger.warn('A connection to the database broke', { error: describeError(error) }),
+  );
+  const replicas = await openReplicas(options.dbPath, { db, clock, logger }).catch(async (error) => {
+    await db.destroy();
+    throw error;
+  });
+  if (replicas.number === 0) await forgetConnections(db, clock.nowMs());
   const policies = await ensurePolicies(db);
   const bus = new PlatformBus(logger);
   const commits = new CommitGroup(db);
@@ -66,20 +79,24 @@ export async function createPlatform(options: PlatformOptions): Promise<HubPlatf
   const intake = new TelemetryIntake({ db, clock, bus, stored: (deviceIds) => ring.note(deviceIds) });
   const authenticator = new SasAuthenticator({ db, policies, hostNames, clock });
   const front = new DeviceFront({
-    ...{ db, commits, clock, logger, bus, authenticator, twins, intake },
+    ...{ db, commits, clock, logger, bus, authenticator, twins, intake, replicas },
     methodAnswer: (identity, rid, status, body) => {
       methods.answer(identity.deviceId, identity.moduleId, rid, status, body);
     },
     ...(options.gatewayLimits ? { limits: options.gatewayLimits } : {}),
   });
   const methods = new MethodCalls({ db, clock, link: front });
-  const invokeMethod: Platform['invokeMethod'] = (...call) => methods.invoke(...call);
+  const calls = new ReplicaCalls({ db, replicas, clock, logger });
+  const ownerOf = (identity: Identity) => front.ownership.ownerOf(identity);
+  const remote = new RemoteMethods({ methods, link: front, calls, replicas, clock, ownerOf });
+  const invokeMethod: Platform['invokeMethod'] = (...call) => remote.invoke(...call);
   const jobs = new Jobs({ db, commits, clock, logger, twins, invokeMethod });
   const evaluator = new Evaluator({ db, clock, logger, bus, registry, twins });
   const configurations = new Configurations({ db, clock, wake: () => evaluator.wake() });
   ring.start();
   await evaluator.start();
   jobs.start();
+  leadReplicas({ db, bus, clock, logger, replicas, calls });
   const close = async () => {
     await evaluator.stop();
     await jobs.stop();
@@ -87,6 +104,8 @@ export async function createPlatform(options: PlatformOptions): Promise<HubPlatf
     await ring.stop();
     await intake.idle();
     await commits.idle();
+    await calls.close();
+    await replicas.close();
     await db.destroy();
   };
   return {
@@ -103,6 +122,8 @@ export async function createPlatform(options: PlatformOptions): Promise<HubPlatf
       authenticator,
       intake,
       jobs,
+      replicas,
+      calls,
       invokeMethod,
       close,
     },

@@ -5,6 +5,7 @@ import type { JsonObject } from '@wayside/protocol';
 import { CONFIGURATION_ERRORS } from './configuration-errors.ts';
 import { NODE_ERRORS } from './node-errors.ts';
 import { PEOPLE_ERRORS } from './people/people-errors.ts';
+import { REPLICA_ERRORS } from './replicas/replica-errors.ts';
 import { ROUTING_ERRORS } from './routing-errors.ts';
 
 export const ERRORS = {
@@ -125,6 +126,7 @@ export const ERRORS = {
   ...NODE_ERRORS,
   ...ROUTING_ERRORS,
   ...PEOPLE_ERRORS,
+  ...REPLICA_ERRORS,
 } as const;
 
 export type CloudErrorCode = keyof typeof ERRORS;

@@ -30,6 +30,8 @@ const FORMS: { readonly [C in CloudErrorCode]?: IotHubErrorForm } = {
   CLOUD_METHOD_DEVICE_OFFLINE: { status: 404, name: 'DeviceNotOnline', number: 404103 },
   CLOUD_METHOD_TIMEOUT: { status: 504, name: 'GatewayTimeout', number: 504101 },
   CLOUD_METHOD_BUSY: { status: 429, name: 'ThrottlingException', number: 429001 },
+  CLOUD_REPLICA_GONE: { status: 503, name: 'ServiceUnavailable', number: 503001 },
+  CLOUD_CONNECTION_TAKEN_OVER: { status: 409, name: 'DeviceConnectionClosedRemotely', number: 404104 },
   CLOUD_TELEMETRY_BUSY: { status: 503, name: 'ServiceUnavailable', number: 503001 },
   CLOUD_TELEMETRY_INVALID: { status: 400, name: 'ArgumentInvalid', number: 400004 },
   CLOUD_CONFIGURATION_EXISTS: { status: 409, name: 'ConfigurationAlreadyExists', number: 409401 },

@@ -6,6 +6,7 @@ import { openTestStore } from '../../test/store-under-test.ts';
 import { Registry } from '../identity/registry.ts';
 import type { SasAuthenticator } from '../identity/sas-authenticator.ts';
 import { PlatformBus } from '../platform-events.ts';
+import { SingleReplica } from '../replicas/replicas.ts';
 import { CommitGroup } from '../store/commit-group.ts';
 import type { TelemetryIntake } from '../telemetry/telemetry-intake.ts';
 import { TwinService } from '../twins/twin-service.ts';
@@ -40,6 +41,7 @@ test.each([
     const twins = new TwinService({ db, commits, clock, bus });
     const intake = {} as TelemetryIntake;
     const front = new DeviceFront({
+      replicas: new SingleReplica(),
       ...{ db, commits, clock, bus, authenticator, twins, intake, logger: silentLogger },
       methodAnswer: () => undefined,
     });

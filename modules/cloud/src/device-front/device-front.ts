@@ -20,10 +20,13 @@ import { iotHubErrorForm } from '../iot-hub-errors.ts';
 import type { MethodLink } from '../methods/method-calls.ts';
 import type { PlatformEvents } from '../platform.ts';
 import type { PlatformBus } from '../platform-events.ts';
+import type { Replicas } from '../replicas/replicas.ts';
 import type { CommitGroup } from '../store/commit-group.ts';
 import type { Db } from '../store/tables.ts';
 import type { TelemetryIntake } from '../telemetry/telemetry-intake.ts';
 import type { TwinService } from '../twins/twin-service.ts';
+import { DesiredDelivery } from './desired-delivery.ts';
+import { Ownership, requireFence } from './ownership.ts';
 import { Presence } from './presence.ts';
 import { SessionRows } from './session-rows.ts';
 
@@ -41,6 +44,7 @@ export interface DeviceFrontParts {
   authenticator: SasAuthenticator;
   twins: TwinService;
   intake: TelemetryIntake;
+  replicas: Replicas;
   /** Takes a client's answer to a method call. */
   methodAnswer(identity: Identity, rid: string, status: number, body: Uint8Array): void;
   limits?: Partial<GatewayLimits>;
@@ -50,6 +54,10 @@ export class DeviceFront implements MethodLink {
   readonly gateway: Gateway;
   private readonly parts: DeviceFrontParts;
   private readonly presence: Presence;
+  readonly ownership: Ownership;
+  private readonly delivery: DesiredDelivery;
+  /** By the identity object of a connection: its epoch over all replicas. Empty where there is one replica. */
+  private readonly fences = new WeakMap<Identity, number>();
   private readonly listeners = new Map<string, Set<() => void>>();
   private readonly unsubscribe: (() => void)[];
 
@@ -63,9 +71,22 @@ export class DeviceFront implements MethodLink {
       clock: parts.clock,
       ...(parts.limits ? { limits: parts.limits } : {}),
     });
+    this.ownership = new Ownership({
+      ...parts,
+      kick: (identity, why, epoch) => this.gateway.kick(identity, why, epoch),
+    });
+    this.delivery = new DesiredDelivery({
+      ...parts,
+      deliver: (identity, patch, version) => this.gateway.desired(identity, patch, version),
+    });
     this.unsubscribe = [
-      parts.bus.on('desired', ({ patch, version, ...who }) => this.gateway.desired(identityOf(who), patch, version)),
+      parts.bus.on('desired', ({ patch, version, ...who }) => {
+        // With other replicas the notice of the commit says so, here as there.
+        if (parts.replicas.number === 0) this.gateway.desired(identityOf(who), patch, version);
+      }),
+      parts.bus.on('connection', (who) => parts.replicas.publish('connection', [clientIdOf(identityOf(who))])),
       parts.bus.on('identity', (event) => {
+        parts.replicas.publish('identity', [clientIdOf(identityOf(event))]);
         this.reviewIdentity(event).catch((error) =>
           parts.logger.error('Cannot review a connection', { device: event.deviceId, error: describeError(error) }),
         );
@@ -96,15 +117,17 @@ export class DeviceFront implements MethodLink {
   async close(): Promise<void> {
     for (const stop of this.unsubscribe) stop();
     await this.gateway.close();
+    await this.ownership.close();
+    await this.delivery.close();
   }
 
   private host(): GatewayHost {
     const { intake, twins, methodAnswer, logger } = this.parts;
     return {
       authenticate: (request) => this.authenticate(request),
-      sessions: new SessionRows(this.parts),
+      sessions: new SessionRows({ ...this.parts, fenceOf: (identity) => this.fences.get(identity) }),
       telemetry: async ({ identity, properties, body }) => {
-        await intake.add({ ...identity, properties, body });
+        await intake.add({ ...identity, properties, body, fence: this.fences.get(identity) });
       },
       twinGet: ({ deviceId, moduleId }) =>
         asIotHubError(async () => {
@@ -114,12 +137,14 @@ export class DeviceFront implements MethodLink {
             reported: { ...twin.reported, $version: twin.reportedVersion },
           } as TwinProperties;
         }),
-      patchReported: ({ deviceId, moduleId }, patch, ifVersion) =>
-        asIotHubError(() => twins.report(deviceId, moduleId, withoutReadOnly(patch), ifVersion)),
+      patchReported: (identity, patch, ifVersion) =>
+        asIotHubError(() => {
+          const guard = (trx: Db) => requireFence(trx, identity, this.fences.get(identity));
+          return twins.report(identity.deviceId, identity.moduleId, withoutReadOnly(patch), ifVersion, guard);
+        }),
       methodResult: (identity, { rid, status, body }) => methodAnswer(identity, rid, status, body),
       connected: (info) => {
-        this.presence.connected(info.identity, info.epoch);
-        this.reviewConnection(info.identity, info.epoch);
+        this.entered(info.identity, info.epoch);
         this.changed(info.identity);
         logger.info('Connected', {
           client: clientIdOf(info.identity),
@@ -128,6 +153,8 @@ export class DeviceFront implements MethodLink {
         });
       },
       disconnected: (info, reason) => {
+        this.ownership.left(info.identity, info.epoch);
+        this.delivery.left(info.identity, info.epoch);
         this.presence.disconnected(info.identity, info.epoch, reason);
         this.changed(info.identity);
         logger.info('Disconnected', { client: clientIdOf(info.identity), reason });
@@ -139,7 +166,7 @@ export class DeviceFront implements MethodLink {
   }
 
   private async authenticate(request: ConnectRequest): Promise<ConnectAnswer> {
-    const { authenticator, logger } = this.parts;
+    const { authenticator, logger, replicas } = this.parts;
     const { deviceId, moduleId } = request.identity;
     try {
       if (!authenticator.isOwnHost(request.hubHost)) {
@@ -147,6 +174,7 @@ export class DeviceFront implements MethodLink {
       }
       const { expiresAtSecs } = await authenticator.authenticateAs(deviceId, moduleId, request.password);
       await this.noteModel(request);
+      if (replicas.number !== 0) this.fences.set(request.identity, await this.ownership.claim(request.identity));
       return { ok: true, identity: request.identity, expiresAtSecs };
     } catch (error) {
       if (isEdgeError(error, 'CLOUD_UNAUTHORIZED')) {
@@ -155,6 +183,17 @@ export class DeviceFront implements MethodLink {
       logger.error('Cannot authenticate a connection', { error: describeError(error) });
       return { ok: false, code: REFUSED_UNAVAILABLE, reason: 'the store does not answer' };
     }
+  }
+
+  private entered(identity: Identity, epoch: number): void {
+    const fence = this.fences.get(identity);
+    this.presence.connected(identity, epoch, fence);
+    if (fence === undefined) {
+      this.reviewConnection(identity, epoch);
+      return;
+    }
+    this.delivery.entered(identity, epoch);
+    this.ownership.entered(identity, epoch, fence);
   }
 
   // A plug-and-play client names its model when it connects; the twin shows it.

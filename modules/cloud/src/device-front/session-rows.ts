@@ -4,11 +4,20 @@ import { type Identity, type Session, type SessionStore, sessionFromBits, sessio
 import type { Clock } from '@wayside/kit';
 import type { CommitGroup } from '../store/commit-group.ts';
 import type { Db } from '../store/tables.ts';
+import { requireFence } from './ownership.ts';
+
+export interface SessionRowsParts {
+  db: Db;
+  commits: CommitGroup;
+  clock: Clock;
+  /** Epoch of the connection that this identity object stands for; undefined where there are no other replicas. */
+  fenceOf?(identity: Identity): number | undefined;
+}
 
 export class SessionRows implements SessionStore {
-  private readonly parts: { db: Db; commits: CommitGroup; clock: Clock };
+  private readonly parts: SessionRowsParts;
 
-  constructor(parts: { db: Db; commits: CommitGroup; clock: Clock }) {
+  constructor(parts: SessionRowsParts) {
     this.parts = parts;
   }
 
@@ -25,6 +34,7 @@ export class SessionRows implements SessionStore {
   async save(identity: Identity, session: Session): Promise<void> {
     const values = { bits: sessionToBits(session), updated_ms: this.parts.clock.nowMs() };
     await this.parts.commits.run(async (trx) => {
+      await requireFence(trx, identity, this.parts.fenceOf?.(identity));
       await trx
         .insertInto('session')
         .values({ device_id: identity.deviceId, module_id: identity.moduleId ?? '', ...values })

@@ -14,3 +14,8 @@ export function engineOf(db: Pick<Db, 'getExecutor'>): StoreEngine {
 export function held<Q extends { forUpdate(): Q }>(trx: Pick<Db, 'getExecutor'>, query: Q): Q {
   return engineOf(trx) === 'postgres' ? query.forUpdate() : query;
 }
+
+/** Keeps the rows as they are until the transaction ends; others may do the same. */
+export function shared<Q extends { forShare(): Q }>(trx: Pick<Db, 'getExecutor'>, query: Q): Q {
+  return engineOf(trx) === 'postgres' ? query.forShare() : query;
+}

@@ -1,13 +1,14 @@
 // Takes messages in: what arrives while a commit is being written shares the next one, and each sender is answered after its commit.
 
+import type { Identity } from '@wayside/gateway';
 import type { Clock } from '@wayside/kit';
 import { EdgeError } from '@wayside/kit';
 import type { MessageProperties } from '@wayside/protocol';
+import { takenOver } from '../device-front/ownership.ts';
 import { refusal } from '../errors.ts';
-import type { TelemetryMessage } from '../platform.ts';
 import type { PlatformBus } from '../platform-events.ts';
 import type { Db } from '../store/tables.ts';
-import { type NewMessage, writeMessages } from './telemetry-rows.ts';
+import { type NewMessage, type WrittenMessage, writeMessages } from './telemetry-rows.ts';
 
 /** Body and properties of one message (IoT Hub's device-to-cloud limit). */
 export const MESSAGE_BYTES_MAX = 256 * 1024;
@@ -23,6 +24,8 @@ export interface IncomingMessage {
   moduleId?: string;
   properties: MessageProperties;
   body: Uint8Array;
+  /** Epoch of the connection it came by, over all replicas. */
+  fence?: number | undefined;
 }
 
 interface Waiting {
@@ -91,7 +94,7 @@ export class TelemetryIntake {
   }
 
   private async commit(batch: Waiting[]): Promise<void> {
-    let written: (TelemetryMessage | undefined)[];
+    let written: WrittenMessage[];
     try {
       written = await writeMessages(
         this.parts.db,
@@ -103,13 +106,18 @@ export class TelemetryIntake {
     }
     for (const [index, waiting] of batch.entries()) {
       const stored = written[index];
-      if (stored) waiting.resolve(stored.seq);
-      else waiting.reject(senderGone(waiting.message));
+      if (stored === 'taken-over') waiting.reject(takenOver(senderOf(waiting.message)));
+      else if (stored === undefined || stored === 'sender-gone') waiting.reject(senderGone(waiting.message));
+      else waiting.resolve(stored.seq);
     }
-    const stored = written.filter((message) => message !== undefined);
+    const stored = written.filter((message) => typeof message === 'object');
     this.parts.stored(new Set(stored.map((message) => message.deviceId)));
     for (const message of stored) this.parts.bus.emit('telemetry', message);
   }
+}
+
+function senderOf({ deviceId, moduleId }: NewMessage): Identity {
+  return moduleId === '' ? { deviceId } : { deviceId, moduleId };
 }
 
 function senderGone({ deviceId, moduleId }: NewMessage): Error {
@@ -128,6 +136,7 @@ function toNewMessage(incoming: IncomingMessage, nowMs: number): NewMessage {
     system,
     app,
     body: incoming.body,
+    fence: incoming.fence,
     bytes: incoming.body.length + propertyBytes(incoming.properties),
   };
 }

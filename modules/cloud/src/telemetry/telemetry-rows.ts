@@ -2,6 +2,7 @@
 
 import { type Selectable, sql } from 'kysely';
 import type { TelemetryMessage } from '../platform.ts';
+import { shared } from '../store/engine.ts';
 import { parallelTransaction } from '../store/postgres-dialect.ts';
 import type { Db, LastMessageTable } from '../store/tables.ts';
 import { keepWriteOrder, retryConflicts } from '../store/write-order.ts';
@@ -16,6 +17,8 @@ export interface NewMessage {
   system: string;
   app: string;
   body: Uint8Array;
+  /** Epoch of the sender's connection over all replicas; undefined = it came another way, or there is one replica. */
+  fence?: number | undefined;
   /** Body and properties, for limits. */
   bytes: number;
 }
@@ -24,22 +27,30 @@ export interface NewMessage {
 const STATEMENT_ROWS_MAX = 200;
 
 /**
- * Writes the batch, the newest per kind and the senders' activity in one commit. The answer is in the order of `messages`;
- * undefined for one whose sender is no longer in the registry: nothing of it may show up under a device made anew.
+ * Writes the batch, the newest per kind and the senders' activity in one commit. The answer is in the order of `messages`. One whose
+ * sender is no longer in the registry is refused: nothing of it may show up under a device made anew; so is one of an older connection.
  */
-export async function writeMessages(db: Db, messages: NewMessage[]): Promise<(TelemetryMessage | undefined)[]> {
+export async function writeMessages(db: Db, messages: NewMessage[]): Promise<WrittenMessage[]> {
   return await retryConflicts(() => parallelTransaction(db).execute((trx) => writeBatch(trx, messages)));
 }
 
-async function writeBatch(trx: Db, messages: NewMessage[]): Promise<(TelemetryMessage | undefined)[]> {
+export type WrittenMessage = TelemetryMessage | 'sender-gone' | 'taken-over';
+
+async function writeBatch(trx: Db, messages: NewMessage[]): Promise<WrittenMessage[]> {
   await keepWriteOrder(trx, 'telemetry');
   const known = await touchSenders(trx, messages);
-  const kept = messages.filter((message) => known.has(senderOf(message)));
+  const fences = await readFences(trx, messages);
+  const refusalOf = (message: NewMessage) => {
+    if (!known.has(senderOf(message))) return 'sender-gone';
+    const isOld = message.fence !== undefined && fences.get(senderOf(message)) !== message.fence;
+    return isOld ? 'taken-over' : undefined;
+  };
+  const kept = messages.filter((message) => refusalOf(message) === undefined);
   const stored: StoredRow[] = [];
   for (const part of partsOf(kept)) stored.push(...(await insertPart(trx, part)));
   await writeNewest(trx, stored);
   let next = 0;
-  return messages.map((message) => (known.has(senderOf(message)) ? toMessage(stored[next++]!) : undefined));
+  return messages.map((message) => refusalOf(message) ?? toMessage(stored[next++]!));
 }
 
 type StoredRow = Selectable<LastMessageTable>;
@@ -61,6 +72,24 @@ async function touchSenders(trx: Db, messages: NewMessage[]): Promise<Set<string
     for (const row of touched.rows) known.add(senderOf({ deviceId: row.device_id, moduleId: row.module_id }));
   }
   return known;
+}
+
+/** Epochs of the senders' newest connections; until the commit nobody can claim a newer one. */
+async function readFences(trx: Db, messages: NewMessage[]): Promise<Map<string, number>> {
+  const fenced = messages.filter((message) => message.fence !== undefined);
+  const fences = new Map<string, number>();
+  for (const part of partsOf([...new Set(fenced.map((message) => message.deviceId))].sort())) {
+    const query = trx
+      .selectFrom('connection')
+      .select(['device_id', 'module_id', 'epoch'])
+      .where('device_id', 'in', part)
+      .orderBy('device_id')
+      .orderBy('module_id');
+    for (const row of await shared(trx, query).execute()) {
+      fences.set(senderOf({ deviceId: row.device_id, moduleId: row.module_id }), row.epoch);
+    }
+  }
+  return fences;
 }
 
 async function insertPart(trx: Db, messages: NewMessage[]): Promise<StoredRow[]> {

@@ -112,6 +112,7 @@ export async function changeTwin(
     .where('device_id', '=', twin.deviceId)
     .where('module_id', '=', twin.moduleId ?? '')
     .execute();
+  if (desired) await sendPatch(db, after, desired.patch, nowMs);
   return { twin: after, ...(desired ? { desiredPatch: desired.patch } : {}), ...(tags ? { tagsChanged: true } : {}) };
 }
 

@@ -53,19 +53,20 @@ export class TwinService {
     return changed.twin;
   }
 
-  /** Merges a client's reported patch; resolves with the new version when it is on disk. */
+  /** Merges a client's reported patch; resolves with the new version when it is on disk. `guard` refuses it within the same commit. */
   async report(
     deviceId: string,
     moduleId: string | undefined,
     patch: JsonObject,
     ifVersion: number | undefined,
+    guard?: (trx: Db) => Promise<void>,
   ): Promise<number> {
     const { commits, clock, bus } = this.parts;
     const atMs = clock.nowMs();
-    const version = await commits.run(
-      async (trx) => patchReported(trx, await holdTwin(trx, deviceId, moduleId), patch, ifVersion, atMs),
-      deviceId,
-    );
+    const version = await commits.run(async (trx) => {
+      await guard?.(trx);
+      return await patchReported(trx, await holdTwin(trx, deviceId, moduleId), patch, ifVersion, atMs);
+    }, deviceId);
     bus.emit('reported', { deviceId, ...(moduleId === undefined ? {} : { moduleId }), patch, version, atMs });
     return version;
   }
