@@ -48,6 +48,17 @@ export class FakePlatform {
     this.contents.delete(deviceId);
   }
 
+  async lockOut(deviceId: string, statusReason: string): Promise<void> {
+    const device = this.devices.get(deviceId) as DeviceIdentity;
+    this.devices.set(deviceId, { ...device, primaryKey: 'renewed', status: 'disabled', statusReason });
+  }
+
+  async letIn(deviceId: string, reason: string): Promise<void> {
+    const device = this.devices.get(deviceId) as DeviceIdentity;
+    if (device.statusReason === reason)
+      this.devices.set(deviceId, { ...device, status: 'enabled', statusReason: null });
+  }
+
   async listModules(deviceId: string): Promise<ModuleIdentity[]> {
     return [{ deviceId, moduleId: '$edgeAgent', connected: this.agentConnected } as ModuleIdentity];
   }
@@ -56,6 +67,7 @@ export class FakePlatform {
     const desiredMetadata = { $lastUpdated: new Date(this.desiredAtMs).toISOString() };
     return {
       deviceId,
+      desired: this.contents.get(deviceId)?.$edgeAgent?.['properties.desired'] ?? {},
       desiredVersion: this.desiredVersion,
       desiredMetadata,
       reported: this.agentReported,

@@ -23,7 +23,7 @@ export async function monitorOf(
     stateText: stateTextOf(judgement.state),
     reasons: judgement.reasons.map(toReason),
     lastHeartbeatUtc: toUtc(status.heartbeatAtMs),
-    connected: watched.isConnected,
+    connected: await watched.isConnected(),
     probe: {
       atUtc: toUtc(probe.last?.atMs ?? null),
       // The verdict, not the last answer alone: one lost packet is not an outage.

@@ -11,15 +11,15 @@ import type { ModuleSnapshot } from './module-changes.ts';
 import { type NodeStatus, readSnapshots, readStatus } from './node-status.ts';
 import type { ProbeState } from './probe-verdict.ts';
 
-export type FactsPlatform = Pick<Platform, 'getDevice' | 'getTwin' | 'getContent' | 'listModules'>;
+export type FactsPlatform = Pick<Platform, 'getDevice' | 'getTwin' | 'listModules'>;
 
 export interface GatheredFacts {
   facts: NodeFacts;
   status: NodeStatus;
   snapshots: ReadonlyMap<string, ModuleSnapshot>;
   desired: DesiredModules;
-  /** Is edgeAgent connected? The device itself opens no connection of its own. */
-  isConnected: boolean;
+  /** Is edgeAgent connected? The device itself opens no connection of its own. Asked only where it is shown. */
+  isConnected(): Promise<boolean>;
   /** $version of $edgeAgent's desired properties; 0 without a device. */
   desiredVersion: number;
 }
@@ -35,13 +35,12 @@ export interface GatherOptions {
 export async function gatherFacts(node: NodeRecord, options: GatherOptions): Promise<GatheredFacts> {
   const { db, platform, nowMs, heartbeatWindowMs, probe } = options;
   const device = await platform.getDevice(node.name);
-  const content = device ? await platform.getContent(node.name).catch(() => ({})) : {};
-  const modules = device ? await platform.listModules(node.name) : [];
   const agent = device ? await platform.getTwin(node.name, '$edgeAgent') : undefined;
   const status = await readStatus(db, node.name);
   const snapshots = await readSnapshots(db, node.name);
   const report = (await readNewestReport(db, node.name))?.report;
-  const desired = desiredModules(content);
+  // The agent's own desired section names the modules: the twins of the others are many, and say nothing of the node's health.
+  const desired = desiredModules(agent ? { $edgeAgent: { 'properties.desired': agent.desired } } : {});
   const facts: NodeFacts = {
     nowMs,
     isEnabled: node.isEnabled,
@@ -61,7 +60,9 @@ export async function gatherFacts(node: NodeRecord, options: GatherOptions): Pro
     status,
     snapshots,
     desired,
-    isConnected: modules.some((module) => module.moduleId === '$edgeAgent' && module.connected),
+    isConnected: async () =>
+      device !== undefined &&
+      (await platform.listModules(node.name)).some((module) => module.moduleId === '$edgeAgent' && module.connected),
     desiredVersion: agent?.desiredVersion ?? 0,
   };
 }

@@ -1,7 +1,8 @@
 // Traffic of the nodes rolled up by minute, hour and day, for the ranges of the portal's charts (connected-cache.md 1.8).
 
 import type { CacheReport } from '@wayside/protocol';
-import type { NodeDb } from '../nodes/tables.ts';
+import type { CompiledQuery, Insertable } from 'kysely';
+import type { NodeDb, TrafficSliceTable } from '../nodes/tables.ts';
 
 export type TrafficStep = 'minute' | 'hour' | 'day';
 export type TrafficKind = 'total' | 'origin' | 'contentClass';
@@ -62,7 +63,27 @@ export async function addTraffic(db: NodeDb, nodeName: string, report: CacheRepo
       ...{ hits, misses, hit_bytes: hitBytes, miss_bytes: missBytes },
     })),
   );
-  await db
+  const statement = upsertOf(db, rows);
+  await db.executeQuery({ ...statement, parameters: rows.flatMap((row) => Object.values(row)) });
+}
+
+type SliceRow = Insertable<TrafficSliceTable>;
+
+/** Texts by number of rows: to write one takes longer than to run it, and a report of thousands of nodes has as many rows as the one before. */
+const upserts = new WeakMap<object, Map<number, CompiledQuery>>();
+
+/** The parameters are the rows' values, row by row. */
+function upsertOf(db: NodeDb, rows: readonly SliceRow[]): CompiledQuery {
+  const { adapter } = db.getExecutor();
+  const known = upserts.get(adapter) ?? new Map<number, CompiledQuery>();
+  upserts.set(adapter, known);
+  const statement = known.get(rows.length) ?? compileUpsert(db, rows);
+  known.set(rows.length, statement);
+  return statement;
+}
+
+function compileUpsert(db: NodeDb, rows: readonly SliceRow[]): CompiledQuery {
+  return db
     .insertInto('traffic_slice')
     .values(rows)
     .onConflict((oc) =>
@@ -73,7 +94,7 @@ export async function addTraffic(db: NodeDb, nodeName: string, report: CacheRepo
         miss_bytes: eb('traffic_slice.miss_bytes', '+', eb.ref('excluded.miss_bytes')),
       })),
     )
-    .execute();
+    .compile();
 }
 
 export interface TrafficPoint extends Volume {
