@@ -99,6 +99,8 @@ source_hash() {
 mkdir -p .wayside
 exec 8>.wayside/build.lock
 flock 8
+# The scripts and styles of the portal lie in the cloud's image.
+[[ " ${targets[*]} " != *" cloud "* ]] || node scripts/build-portal.ts >/dev/null
 base=$(bash scripts/base-image.sh)
 base_id=$(docker image inspect -f '{{.Id}}' "$base")
 for module in "${targets[@]}"; do

@@ -18,6 +18,8 @@ check() {
   NODE_OPTIONS='' biome check --error-on-warnings .
   step "tsc"
   NODE_OPTIONS='' tsc --noEmit -p .
+  # The portal's scripts run in browsers: other globals than Node's.
+  NODE_OPTIONS='' tsc --noEmit -p modules/cloud/src/portal/client
 }
 # shellcheck disable=SC2120
 unit() {
@@ -38,6 +40,8 @@ tools() {
   command -v mosquitto_pub >/dev/null || missing+=(mosquitto-clients)
   command -v nginx >/dev/null || missing+=(nginx-light)
   command -v wget >/dev/null || missing+=(wget)
+  # Browser of the portal's tests.
+  command -v chromium >/dev/null || command -v chromium-browser >/dev/null || missing+=(chromium)
   [ -x /usr/sbin/dnsmasq ] || missing+=(dnsmasq-base)
   [ -x /usr/bin/named-checkzone ] || missing+=(bind9-utils)
   # Routers for the BGP module, in network namespaces: both only of use to root.
@@ -58,9 +62,14 @@ tools() {
   install_packages "${missing[@]}"
   [ "$made" = no ] || as_root rm -f "$policy"
 }
+portal_bundle() {
+  step "portal bundle"
+  NODE_OPTIONS='' node scripts/build-portal.ts >/dev/null
+}
 # shellcheck disable=SC2120
 integration() {
   tools
+  portal_bundle
   engine_and_images
   step "integration tests"
   jest --selectProjects integration --testTimeout=60000 --maxWorkers=$WORKERS "$@"

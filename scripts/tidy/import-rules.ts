@@ -108,6 +108,7 @@ export function importProblem(path: string, { specifier, typeOnly }: Import, mod
     return known ? undefined : `${name} is in no dependencies of ${module.folder}/package.json`;
   }
   if (module.dependencies.has(name)) return undefined;
+  if (isBundled(path) && module.devDependencies.has(name)) return undefined;
   if (typeOnly && (module.devDependencies.has(name) || module.devDependencies.has(typesPackage(name))))
     return undefined;
   return `${name} is not in "dependencies" of ${module.folder}/package.json`;
@@ -124,6 +125,11 @@ function oursProblem(path: string, specifier: string, name: string, module: Modu
 /** Tests and what only they use; modules/e2e is nothing else. */
 export function isTestFile(path: string): boolean {
   return /\.test\.ts$/.test(path) || path.includes('/test/') || path.startsWith('modules/e2e/');
+}
+
+/** Scripts of browsers: their packages go into the bundle, so no image needs them. */
+function isBundled(path: string): boolean {
+  return path.startsWith('modules/cloud/src/portal/client/');
 }
 
 function packageName(specifier: string): string {

@@ -220,6 +220,8 @@ async function openHttps(
     metricsPublic: config.metricsPublic,
     metricsToken: await ensureSecretFile(join(config.stateDir, 'metrics-token')),
     installScript: config.installScript,
+    clock: services.clock,
+    version: CLOUD_VERSION,
     logger: services.logger,
   });
   const server = createServer(

@@ -10,6 +10,7 @@ import { listPrefixes, type PrefixRow, walkPrefixes } from '../routing/prefix-ro
 import type { TrackedNode } from '../routing/routed-nodes.ts';
 import type { PrefixSource, PrefixState } from '../routing/tables.ts';
 import { cacheHostOf } from '../steering/cache-host.ts';
+import { csvText } from './csv.ts';
 import { actorOf, nameOf } from './node-routes.ts';
 import type { ApiParts } from './parts.ts';
 import { json, type Route, type Schema } from './route.ts';
@@ -236,11 +237,4 @@ function downloadRoutes({ db, nodes }: ApiParts): Route[] {
 function csvLine(row: PrefixRow): string {
   const sinceUtc = new Date(row.sinceMs).toISOString();
   return `${[row.source, row.prefix, row.state, row.originAsn ?? '', sinceUtc, csvText(row.feedback)].join(',')}\r\n`;
-}
-
-/** Quoted; a text that a spreadsheet would run as a formula is led by an apostrophe. */
-function csvText(text: string): string {
-  if (text === '') return '';
-  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-  return `"${safe.replaceAll('"', '""')}"`;
 }

@@ -1,13 +1,15 @@
-// The one express application of the HTTPS listener: API, installer, metrics, and the IoT Hub face below them.
+// The one express application of the HTTPS listener: API, portal, installer, metrics, and the IoT Hub face below them.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import type { Logger } from '@wayside/kit';
+import type { Clock, Logger } from '@wayside/kit';
 import express, { type Express, type Request, type RequestHandler, type Router } from 'express';
 import { refusal } from '../errors.ts';
 import type { CloudMetrics } from '../health/prometheus.ts';
 import { type Access, bearerToken } from '../people/access.ts';
 import { mayDo } from '../people/roles.ts';
+import { createPortal } from '../portal/portal.ts';
+import { PORTAL } from '../portal/portal-path.ts';
 import { sendError } from './error-response.ts';
 import type { Route } from './route.ts';
 import { createApiRouter } from './router.ts';
@@ -22,7 +24,9 @@ export interface WebAppOptions {
   metricsToken: string;
   /** File that GET /install.sh serves. */
   installScript: string;
+  clock: Clock;
   logger: Logger;
+  version: string;
 }
 
 export function createWebApp(options: WebAppOptions): Express {
@@ -37,6 +41,9 @@ export function createWebApp(options: WebAppOptions): Express {
   app.use('/api/v1', createApiRouter({ routes, access, logger, onAnswer: metrics.onAnswer }));
   app.get('/install.sh', installer(options.installScript));
   app.get('/metrics', metricsAnswer(options));
+  app.get('/', (_request, response) => response.redirect(302, PORTAL));
+  const { clock, version } = options;
+  app.use(PORTAL, createPortal({ app, access, clock, logger, version }));
   app.use(options.hubRouter);
   app.use((request: Request) => {
     throw refusal('CLOUD_ROUTE_NOT_FOUND', `There is no route ${request.method} ${request.path}`);

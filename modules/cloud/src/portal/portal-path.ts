@@ -1,0 +1,3 @@
+// Where the portal lives on the HTTPS listener.
+
+export const PORTAL = '/portal';
