@@ -4,11 +4,13 @@ import type { Gateway, GatewayLimits, Identity } from '@wayside/gateway';
 import { type Clock, describeError, type Logger } from '@wayside/kit';
 import { applyContent, readContent } from './deployments/apply-content.ts';
 import { Configurations } from './deployments/configurations.ts';
+import { Deployments } from './deployments/deployments.ts';
 import { Evaluator } from './deployments/evaluator.ts';
 import { DeviceFront } from './device-front/device-front.ts';
 import { forgetConnections } from './device-front/presence.ts';
 import { ensurePolicies, type Policies } from './identity/policies.ts';
 import { Registry } from './identity/registry.ts';
+import { letIn, lockOut } from './identity/revoke-device.ts';
 import { SasAuthenticator } from './identity/sas-authenticator.ts';
 import { Jobs } from './jobs/jobs.ts';
 import { MethodCalls } from './methods/method-calls.ts';
@@ -49,6 +51,7 @@ export interface HubPlatform extends Platform {
   readonly twins: TwinService;
   readonly evaluator: Evaluator;
   readonly configurations: Configurations;
+  readonly deployments: Deployments;
   readonly authenticator: SasAuthenticator;
   readonly intake: TelemetryIntake;
   /** The other replicas over the same store, and calls to them. */
@@ -92,6 +95,7 @@ export async function createPlatform(options: PlatformOptions): Promise<HubPlatf
   const invokeMethod: Platform['invokeMethod'] = (...call) => remote.invoke(...call);
   const jobs = new Jobs({ db, commits, clock, logger, twins, invokeMethod });
   const evaluator = new Evaluator({ db, clock, logger, bus, registry, twins });
+  const deployments = new Deployments({ db, clock, evaluator });
   const configurations = new Configurations({ db, clock, wake: () => evaluator.wake() });
   ring.start();
   await evaluator.start();
@@ -119,6 +123,7 @@ export async function createPlatform(options: PlatformOptions): Promise<HubPlatf
       twins,
       evaluator,
       configurations,
+      deployments,
       authenticator,
       intake,
       jobs,
@@ -145,6 +150,8 @@ function registryCalls(registry: Registry, twins: TwinService) {
     listDevices: () => registry.listDevices(),
     deleteDevice: (deviceId: string) => registry.deleteDevice(deviceId, '*'),
     listModules: (deviceId: string) => registry.listModules(deviceId),
+    lockOut: (deviceId: string, reason: string) => lockOut(registry, deviceId, reason),
+    letIn: (deviceId: string, reason: string) => letIn(registry, deviceId, reason),
     getTwin: (deviceId: string, moduleId?: string) => twins.get(deviceId, moduleId),
     patchTwin: ((deviceId, moduleId, patch) => twins.change(deviceId, moduleId, patch, '*')) as Platform['patchTwin'],
   };

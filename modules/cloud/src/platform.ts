@@ -118,6 +118,9 @@ export interface Platform {
   /** Removes its modules, twins, sessions and telemetry and closes its connections. CLOUD_DEVICE_NOT_FOUND. */
   deleteDevice(deviceId: string): Promise<void>;
   listModules(deviceId: string): Promise<ModuleIdentity[]>;
+  /** New keys that nobody holds for the device and its modules, and disabled for `reason` until letIn() with the same. CLOUD_DEVICE_NOT_FOUND. */
+  lockOut(deviceId: string, reason: string): Promise<void>;
+  letIn(deviceId: string, reason: string): Promise<void>;
 
   getTwin(deviceId: string, moduleId?: string): Promise<Twin | undefined>;
   /** Merge patch of tags and desired properties; the answer is the twin afterwards. */

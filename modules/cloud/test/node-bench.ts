@@ -54,8 +54,8 @@ export class FakePlatform {
   }
 
   async letIn(deviceId: string, reason: string): Promise<void> {
-    const device = this.devices.get(deviceId) as DeviceIdentity;
-    if (device.statusReason === reason)
+    const device = this.devices.get(deviceId);
+    if (device?.statusReason === reason)
       this.devices.set(deviceId, { ...device, status: 'enabled', statusReason: null });
   }
 

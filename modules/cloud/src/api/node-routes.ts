@@ -1,4 +1,4 @@
-// Routes of cache nodes: fields, provisioning command, manifest, deployment.
+// Routes of cache nodes: fields, manifest, deployment.
 
 import { readEnvelope } from '@wayside/protocol';
 import { refusal } from '../errors.ts';
@@ -9,8 +9,6 @@ import type { FieldWarning } from '../nodes/field-complaints.ts';
 import { type NodeColumns, readColumns } from '../nodes/node-columns.ts';
 import { fieldsOf } from '../nodes/node-fields.ts';
 import type { NodeAnswer, NodeRecord } from '../nodes/node-record.ts';
-import { provisioningCommand } from '../nodes/provisioning-command.ts';
-import { REGISTRATION_KEY_LIFETIME_MS } from '../nodes/registration.ts';
 import { requireReach } from '../people/access.ts';
 import type { Actor } from '../platform.ts';
 import { NODE_CHANGE, NODE_CREATE } from './node-schemas.ts';
@@ -23,7 +21,7 @@ const FIELDS_BYTES_MAX = 256 * 1024;
 export const MANIFEST_BYTES_MAX = 2 * 1024 * 1024;
 
 export function nodeRoutes(parts: ApiParts): Route[] {
-  return [...fieldRoutes(parts), ...provisioningRoutes(parts), ...deploymentRoutes(parts)];
+  return [...fieldRoutes(parts), ...deploymentRoutes(parts)];
 }
 
 export function nameOf(call: Call): string {
@@ -110,41 +108,6 @@ function fieldRoutes(parts: ApiParts): Route[] {
   ];
 }
 
-function provisioningRoutes(parts: ApiParts): Route[] {
-  const { nodes, registration, timeline } = parts;
-  return [
-    {
-      method: 'post',
-      path: '/nodes/{name}/provisioning',
-      right: 'deploy',
-      summary: 'A new registration key and the command that uses it; unused older keys stop working',
-      success: { status: 200, description: 'Command and keys. Secrets.', schema: ref('Provisioning') },
-      refusals: [404],
-      handle: async (call) => {
-        const node = await nodes.get(nameOf(call));
-        const registrationKey = await registration.issueKey(node);
-        const by = actorOf(call);
-        await timeline.record({
-          nodeName: node.name,
-          kind: 'registration',
-          subject: by,
-          text: `Registration key issued by ${by}`,
-        });
-        const { cloudUrl, pin, mqttPort, daemonImage } = parts;
-        const { customerId } = node;
-        return json({
-          command: provisioningCommand(node, { cloudUrl, pin, mqttPort, daemonImage, customerId, registrationKey }),
-          customerId,
-          cacheNodeId: node.cacheNodeId,
-          customerKey: node.customerKey,
-          registrationKey,
-          registrationKeyExpiresAtUtc: new Date(parts.clock.nowMs() + REGISTRATION_KEY_LIFETIME_MS).toISOString(),
-        });
-      },
-    },
-  ];
-}
-
 function deploymentRoutes(parts: ApiParts): Route[] {
   const { nodes, platform, watch } = parts;
   return [
@@ -187,7 +150,8 @@ function deploymentRoutes(parts: ApiParts): Route[] {
         }
         const { desiredVersion, modules } = await nodes.deploy(node.name, envelope.modulesContent, actorOf(call));
         void watch.wake(node.name);
-        return json({ desiredVersion, modules });
+        const overriddenBy = await parts.deployments.baseOf(node.name);
+        return json({ desiredVersion, modules, ...(overriddenBy === undefined ? {} : { overriddenBy }) });
       },
     },
   ];

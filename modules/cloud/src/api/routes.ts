@@ -3,6 +3,7 @@
 import { accountRoutes } from './account-routes.ts';
 import { bgpRoutes } from './bgp-routes.ts';
 import { moduleRoutes } from './module-routes.ts';
+import { nodeKeyRoutes } from './node-key-routes.ts';
 import { nodeRoutes } from './node-routes.ts';
 import { openRoutes } from './open-routes.ts';
 import type { ApiParts } from './parts.ts';
@@ -15,5 +16,6 @@ export function apiRoutes(parts: ApiParts): Route[] {
   const routes: Route[] = [];
   routes.push(...openRoutes(parts, () => routes), ...nodeRoutes(parts), ...watchRoutes(parts), ...moduleRoutes(parts));
   routes.push(...accountRoutes(parts), ...routingRoutes(parts), ...bgpRoutes(parts), ...steeringRoutes(parts));
+  routes.push(...nodeKeyRoutes(parts));
   return routes;
 }

@@ -113,6 +113,7 @@ export const SCHEMAS = {
     registrationKey: text,
     registrationKeyExpiresAtUtc: time,
   }),
+  CustomerKey: object({ customerKey: guid }),
   ProvisionAnswer: object({
     iothubHostname: text,
     deviceId: text,

@@ -165,6 +165,37 @@ describe('NodeRegistry.change()', () => {
   });
 });
 
+describe('NodeRegistry.rotateCustomerKey()', () => {
+  test('the cache gets the new key with the deployment that follows the fields', async () => {
+    const bench = await createBench();
+    const before = await bench.aNode();
+    const after = await bench.nodes.rotateCustomerKey('edge1', 'alice');
+    expect(after.customerKey).not.toBe(before.customerKey);
+    expect(after.cacheNodeId).toBe(before.cacheNodeId);
+    expect(await bench.nodes.get('edge1')).toEqual(after);
+    expect(bench.platform.contents.get('edge1')).toEqual(bench.nodes.manifestOf(after));
+    expect((await bench.events()).at(-1)).toBe('Customer key rotated by alice');
+  });
+
+  test('in a deployment of the operator the key is replaced wherever a module has it', async () => {
+    const bench = await createBench();
+    const before = await bench.aNode();
+    const own = { ...bench.nodes.manifestOf(before), sensor: { 'properties.desired': { a: 1 } } };
+    await bench.platform.applyContent('edge1', own);
+    const { customerKey } = await bench.nodes.rotateCustomerKey('edge1');
+    const text = JSON.stringify(bench.platform.contents.get('edge1'));
+    expect(text).toBe(JSON.stringify(own).replaceAll(before.customerKey, customerKey));
+  });
+
+  test('a deployment that fails takes the key back', async () => {
+    const bench = await createBench();
+    const before = await bench.aNode();
+    bench.platform.applyFailure = new Error('disk full');
+    await expect(bench.nodes.rotateCustomerKey('edge1')).rejects.toThrow('disk full');
+    expect((await bench.nodes.get('edge1')).customerKey).toBe(before.customerKey);
+  });
+});
+
 describe('NodeRegistry.remove() and repair()', () => {
   test('device and history go with the node, also when the device is gone already', async () => {
     const bench = await createBench();

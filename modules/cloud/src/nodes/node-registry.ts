@@ -12,24 +12,16 @@ import type { Accounts } from '../accounts/accounts.ts';
 import { refusal } from '../errors.ts';
 import type { Actor, Platform } from '../platform.ts';
 import type { FieldProblem, FieldRules, FieldWarning } from './field-complaints.ts';
+import { NodeDeployment } from './node-deployment.ts';
 import { checkFieldConflicts, type FieldsResult, readNodeFields } from './node-fields.ts';
-import { generateManifest, type ImageNames, manifestHash } from './node-manifest.ts';
+import type { ImageNames } from './node-manifest.ts';
 import type { NodeFields, NodeRecord, NodeSecrets } from './node-record.ts';
-import {
-  deleteNodeRow,
-  insertNode,
-  readManifestHash,
-  readNode,
-  readNodes,
-  updateNodeFields,
-  writeManifestHash,
-} from './node-rows.ts';
+import { deleteNodeRow, insertNode, readNode, readNodes, updateNodeFields, writeCustomerKey } from './node-rows.ts';
 import type { NodeDb } from './tables.ts';
 import { byWhom, type Timeline } from './timeline.ts';
 
 /** One replica judges and probes all of them every few seconds. */
 const NODES_MAX = 5_000;
-const CACHE_MODULE_ID = 'MCC';
 
 type RegistryPlatform = Pick<
   Platform,
@@ -52,9 +44,11 @@ export interface NodeRegistryOptions {
 export class NodeRegistry {
   private readonly options: NodeRegistryOptions;
   private readonly turn = new Semaphore(1);
+  private readonly deployment: NodeDeployment;
 
   constructor(options: NodeRegistryOptions) {
     this.options = options;
+    this.deployment = new NodeDeployment(options);
   }
 
   list(): Promise<NodeRecord[]> {
@@ -74,7 +68,7 @@ export class NodeRegistry {
 
   /** The manifest its fields stand for. */
   manifestOf(node: NodeRecord): ModulesContent {
-    return generateManifest(node, this.options.images);
+    return this.deployment.manifestOf(node);
   }
 
   /** Node, device, twins and first deployment, or nothing. CLOUD_NODE_INVALID, CLOUD_NODE_CONFLICT, CLOUD_NODE_LIMIT. */
@@ -125,12 +119,30 @@ export class NodeRegistry {
       const node: NodeRecord = { ...before, ...fields, ...secrets, updatedAtMs: this.options.clock.nowMs() };
       await updateNodeFields(this.options.db, node);
       const followed = await this.followFields(before, node, by);
-      if (!followed && before.isDraining !== node.isDraining) await this.drainByTwin(node);
+      if (!followed && before.isDraining !== node.isDraining) await this.deployment.drainByTwin(node);
       const text = `Fields changed${byWhom(by)}: ${changed.join(', ')}`;
       const details = { changed, by };
       await this.options.timeline.record({ nodeName: name, kind: 'node', subject: '', text, details });
       await this.options.onChange?.(name, node);
       return { node, followed, warnings };
+    });
+  }
+
+  /** A new customer key: provisioning commands that carry the one before fail, and the cache gets the new one with its next deployment. */
+  rotateCustomerKey(name: string, by: Actor = ''): Promise<NodeRecord> {
+    return this.turn.run(async () => {
+      const before = await this.get(name);
+      const after: NodeRecord = { ...before, customerKey: randomUUID(), updatedAtMs: this.options.clock.nowMs() };
+      await writeCustomerKey(this.options.db, after);
+      try {
+        await this.deployment.replaceKey(before, after, by);
+      } catch (error) {
+        await writeCustomerKey(this.options.db, before);
+        throw error;
+      }
+      const text = `Customer key rotated${byWhom(by)}`;
+      await this.options.timeline.record({ nodeName: name, kind: 'node', subject: '', text, details: { by } });
+      return after;
     });
   }
 
@@ -173,7 +185,7 @@ export class NodeRegistry {
         if (hasDevice && Object.keys(await platform.getContent(node.name)).length > 0) continue;
         logger.warn('Cache node has no device or no deployment, making it', { node: node.name });
         if (!hasDevice) await platform.createEdgeDevice(node.name);
-        await this.applyManifest(node, '');
+        await this.deployment.apply(node, '');
       } catch (error) {
         logger.error('Cannot make the device of a cache node', { node: node.name, error: describeError(error) });
       }
@@ -201,7 +213,7 @@ export class NodeRegistry {
     try {
       await platform.createEdgeDevice(node.name);
       isMade = true;
-      await this.applyManifest(node, by);
+      await this.deployment.apply(node, by);
     } catch (error) {
       if (isMade) await this.deleteDevice(node.name);
       await deleteNodeRow(db, node.name);
@@ -219,32 +231,9 @@ export class NodeRegistry {
     }
   }
 
-  /** In a deployment that somebody wrote the cache is told by its twin alone; the manifest of the next deployment has the say again. */
-  private async drainByTwin({ name, isDraining }: NodeRecord): Promise<void> {
-    const { platform } = this.options;
-    if ((await platform.getContent(name))[CACHE_MODULE_ID] === undefined) return;
-    await platform.patchTwin(name, CACHE_MODULE_ID, { desired: { drain: isDraining ? true : null } });
-  }
-
-  /** Is what is deployed made from the fields? Then it follows them; one that somebody wrote is theirs. */
-  private async isGenerated(before: NodeRecord): Promise<boolean> {
-    const hash = manifestHash(await this.options.platform.getContent(before.name));
-    if (hash === manifestHash(this.manifestOf(before))) return true;
-    return hash === (await readManifestHash(this.options.db, before.name));
-  }
-
-  private async applyManifest(node: NodeRecord, by: Actor): Promise<void> {
-    const wanted = this.manifestOf(node);
-    await this.options.platform.applyContent(node.name, wanted, by);
-    await writeManifestHash(this.options.db, node.name, manifestHash(wanted));
-  }
-
   private async followFields(before: NodeRecord, after: NodeRecord, by: Actor): Promise<boolean> {
-    if (sameJson(this.manifestOf(before), this.manifestOf(after))) return false;
     try {
-      if (!(await this.isGenerated(before))) return false;
-      await this.applyManifest(after, by);
-      return true;
+      return await this.deployment.follow(before, after, by);
     } catch (error) {
       await updateNodeFields(this.options.db, before);
       throw error;

@@ -24,6 +24,22 @@ export async function updateNodeFields(db: NodeDb, node: NodeRecord): Promise<vo
   await db.updateTable('cache_node').set(fieldColumns(node)).where('name', '=', node.name).execute();
 }
 
+export async function writeCustomerKey(db: NodeDb, node: NodeRecord): Promise<void> {
+  const set = { customer_key: node.customerKey, updated_ms: node.updatedAtMs };
+  await db.updateTable('cache_node').set(set).where('name', '=', node.name).execute();
+}
+
+/** The server is gone: the node waits for another one to register. What is known of the one before is no heartbeat of the next. */
+export async function forgetServer(db: NodeDb, name: string): Promise<void> {
+  const none = { provisioned_ms: null, provisioned_host: null, provisioned_version: null };
+  await db.transaction().execute(async (trx) => {
+    await trx.deleteFrom('registration_key').where('node_name', '=', name).execute();
+    await trx.updateTable('cache_node').set(none).where('name', '=', name).execute();
+    const silent = { heartbeat_ms: null, daemon: null };
+    await trx.updateTable('node_status').set(silent).where('node_name', '=', name).execute();
+  });
+}
+
 /** Digest of the manifest that was made from the fields and deployed; null = what is deployed is somebody's own. */
 export async function readManifestHash(db: NodeDb, name: string): Promise<string | null> {
   const row = await db.selectFrom('cache_node').select('manifest_hash').where('name', '=', name).executeTakeFirst();

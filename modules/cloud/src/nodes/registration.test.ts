@@ -153,3 +153,48 @@ describe('Registration', () => {
     expect(await codeOf(registration.provision(request(key), '192.0.2.2'))).toBe('ok');
   });
 });
+
+describe('the replacement of a server', () => {
+  test('revokes the keys of the old one; the node waits, and the next server gets in as the same node', async () => {
+    const { registration, node, request, nodes, events, platform } = await createSetup();
+    const old = await registration.issueKey(node);
+    await registration.provision(request(old), SOURCE);
+    await registration.replaceServer(await nodes.get('edge1'), 'alice');
+    expect(platform.devices.get('edge1')).toMatchObject({ primaryKey: 'renewed', status: 'disabled' });
+    expect(await nodes.get('edge1')).toMatchObject({ provisionedAtMs: null, provisionedHost: null });
+    expect((await events()).at(-1)).toBe(
+      'Server to be replaced by alice: the keys of server1 were revoked, another one may register',
+    );
+    const key = await registration.issueKey(node);
+    const answer = await registration.provision(request(key, { hostname: 'server2', nonce: NONCE_2 }), SOURCE);
+    expect(answer).toMatchObject({ deviceId: 'edge1', primaryKey: 'renewed' });
+    expect(platform.devices.get('edge1')).toMatchObject({ status: 'enabled' });
+    expect(await nodes.get('edge1')).toMatchObject({ cacheNodeId: node.cacheNodeId, provisionedHost: 'server2' });
+  });
+
+  test('neither a repeat of the old answer nor a printed command opens anything', async () => {
+    const { registration, node, request, nodes, codeOf } = await createSetup();
+    const old = await registration.issueKey(node);
+    await registration.provision(request(old), SOURCE);
+    await registration.replaceServer(await nodes.get('edge1'), 'alice');
+    expect(await codeOf(registration.provision(request(old), SOURCE))).toBe('CLOUD_REGISTRATION_KEY_WRONG');
+  });
+
+  test('a device that an administrator disabled stays so', async () => {
+    const { registration, node, request, platform } = await createSetup();
+    const key = await registration.issueKey(node);
+    platform.devices.set('edge1', { ...platform.devices.get('edge1')!, status: 'disabled', statusReason: 'stolen' });
+    await registration.provision(request(key), SOURCE);
+    expect(platform.devices.get('edge1')).toMatchObject({ status: 'disabled', statusReason: 'stolen' });
+  });
+});
+
+describe('revokeKeys()', () => {
+  test('a printed command is worth nothing any more', async () => {
+    const { registration, node, request, codeOf } = await createSetup();
+    const key = await registration.issueKey(node);
+    expect(await registration.revokeKeys(node)).toBe(1);
+    expect(await registration.revokeKeys(node)).toBe(0);
+    expect(await codeOf(registration.provision(request(key), SOURCE))).toBe('CLOUD_REGISTRATION_KEY_WRONG');
+  });
+});

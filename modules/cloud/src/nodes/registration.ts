@@ -11,24 +11,26 @@ import { type Clock, EdgeError } from '@wayside/kit';
 import type { ProvisionAnswer, ProvisionRequest } from '@wayside/protocol';
 import { refusal } from '../errors.ts';
 import { FailureLimit } from '../people/failure-limit.ts';
-import type { Platform } from '../platform.ts';
+import type { Actor, Platform } from '../platform.ts';
 import { type ImageNames, imageOf } from './node-manifest.ts';
 import type { NodeRecord } from './node-record.ts';
-import { readNodes } from './node-rows.ts';
+import { forgetServer, readNodes } from './node-rows.ts';
 import type { NodeDb } from './tables.ts';
-import type { Timeline } from './timeline.ts';
+import { byWhom, type Timeline } from './timeline.ts';
 
 const KEY_BYTES = 32;
 /** A command is run soon after it was printed; one that lies in a mailbox for longer is dead. */
 export const REGISTRATION_KEY_LIFETIME_MS = 7 * 86_400_000;
 /** How long the answer can be asked for again with the same nonce. */
 export const REGISTRATION_REPEAT_MS = 86_400_000;
+/** Status reason of a device that waits for its new server. */
+const SERVER_REPLACED = 'The server of this node is being replaced';
 const FAILURES_MAX = 20;
 const FAILURE_WINDOW_MS = 60_000;
 
 export interface RegistrationOptions {
   db: NodeDb;
-  platform: Pick<Platform, 'getDevice' | 'createEdgeDevice'>;
+  platform: Pick<Platform, 'getDevice' | 'createEdgeDevice' | 'lockOut' | 'letIn'>;
   clock: Clock;
   timeline: Timeline;
   images: ImageNames;
@@ -72,6 +74,26 @@ export class Registration {
     return key;
   }
 
+  /** Unused keys stop working; how many there were. */
+  async revokeKeys(node: NodeRecord): Promise<number> {
+    const { numDeletedRows } = await this.options.db
+      .deleteFrom('registration_key')
+      .where('node_name', '=', node.name)
+      .where('used_ms', 'is', null)
+      .executeTakeFirst();
+    return Number(numDeletedRows);
+  }
+
+  /** Another server takes the node's place: the keys of the one before are worth nothing from now on, those it would register with neither. */
+  async replaceServer(node: NodeRecord, by: Actor): Promise<void> {
+    const { db, platform, timeline } = this.options;
+    if (await platform.getDevice(node.name)) await platform.lockOut(node.name, SERVER_REPLACED);
+    await forgetServer(db, node.name);
+    const host = node.provisionedHost === null ? 'the server before' : node.provisionedHost;
+    const text = `Server to be replaced${byWhom(by)}: the keys of ${host} were revoked, another one may register`;
+    await timeline.record({ nodeName: node.name, kind: 'registration', subject: '', text, details: { by } });
+  }
+
   /** `source` = the caller's address. CLOUD_REGISTRATION_KEY_WRONG, _USED, _EXPIRED, CLOUD_REGISTRATION_LIMITED. */
   async provision(request: ProvisionRequest, source: string): Promise<ProvisionAnswer> {
     const { clock } = this.options;
@@ -81,6 +103,8 @@ export class Registration {
     const node = await this.findNode(request);
     const isRepeat = await this.useKey(node, request);
     this.limit.forgive(source);
+    // Also for a repeat: the cloud may have died after it took the key.
+    await this.options.platform.letIn(node.name, SERVER_REPLACED);
     if (!isRepeat) {
       await this.recordRegistration(node, request, source);
       await this.options.onRegistered?.(node);
