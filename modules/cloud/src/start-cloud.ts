@@ -194,6 +194,8 @@ async function createServices(config: CloudConfig, parts: ServiceParts): Promise
     onRegistered: (before) => nodes.registered(before),
   });
   return {
+    configurations: platform.configurations,
+    deployments: platform.deployments,
     ...{ db, platform, clock, logger, people, access, accounts, nodes, registration, timeline, watch, probes, intake },
     ...{ metrics, unfollow, openRouting: opened, bgpIntake, routing: opened.routing, prefixes: opened.book },
     clientAddresses: new ClientAddresses(config.trustedProxies),

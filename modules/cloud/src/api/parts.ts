@@ -3,6 +3,8 @@
 import type { Clock, Logger } from '@wayside/kit';
 import type { Accounts } from '../accounts/accounts.ts';
 import type { BgpIntake } from '../bgp/bgp-intake.ts';
+import type { Configurations } from '../deployments/configurations.ts';
+import type { Deployments } from '../deployments/deployments.ts';
 import type { NodeWatch } from '../health/node-watch.ts';
 import type { ProbeLoop } from '../health/probe-loop.ts';
 import type { NodeRegistry } from '../nodes/node-registry.ts';
@@ -24,6 +26,8 @@ export interface ApiParts {
   people: People;
   access: Access;
   accounts: Accounts;
+  configurations: Configurations;
+  deployments: Deployments;
   nodes: NodeRegistry;
   routing: Routing;
   prefixes: PrefixBook;

@@ -2,6 +2,8 @@
 
 import { accountRoutes } from './account-routes.ts';
 import { bgpRoutes } from './bgp-routes.ts';
+import { deploymentRoutes } from './deployment-routes.ts';
+import { historyRoutes } from './history-routes.ts';
 import { moduleRoutes } from './module-routes.ts';
 import { nodeKeyRoutes } from './node-key-routes.ts';
 import { nodeRoutes } from './node-routes.ts';
@@ -15,6 +17,7 @@ import { watchRoutes } from './watch-routes.ts';
 export function apiRoutes(parts: ApiParts): Route[] {
   const routes: Route[] = [];
   routes.push(...openRoutes(parts, () => routes), ...nodeRoutes(parts), ...watchRoutes(parts), ...moduleRoutes(parts));
+  routes.push(...deploymentRoutes(parts), ...historyRoutes(parts));
   routes.push(...accountRoutes(parts), ...routingRoutes(parts), ...bgpRoutes(parts), ...steeringRoutes(parts));
   routes.push(...nodeKeyRoutes(parts));
   return routes;

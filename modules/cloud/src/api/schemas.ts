@@ -1,8 +1,9 @@
 // JSON Schemas of what /api/v1 takes and answers; components of the OpenAPI document.
 
 import { NODE_ANSWER, NODE_STATES, REASON } from './node-schemas.ts';
-import type { Schema } from './route.ts';
 import { PEOPLE_SCHEMAS } from './people-schemas.ts';
+import type { Schema } from './route.ts';
+import { DEPLOYMENT_SCHEMAS } from './deployment-schemas.ts';
 import { ROUTING_SCHEMAS } from './routing-schemas.ts';
 
 const text: Schema = { type: 'string' };
@@ -124,7 +125,14 @@ export const SCHEMAS = {
     agentImage: text,
   }),
   Manifest: object({ modulesContent: anyObject }),
-  Deployed: object({ desiredVersion: integer, modules: { type: 'array', items: text } }),
+  Deployed: object(
+    {
+      desiredVersion: integer,
+      modules: { type: 'array', items: text },
+      overriddenBy: { ...text, description: 'A configuration that targets the node and takes over at once.' },
+    },
+    ['overriddenBy'],
+  ),
   Monitor: object({
     name: text,
     atUtc: time,
@@ -163,6 +171,7 @@ export const SCHEMAS = {
       }),
     },
   }),
+  ...DEPLOYMENT_SCHEMAS,
   ...ROUTING_SCHEMAS,
   ...PEOPLE_SCHEMAS,
   AcceptedInvitation: object({ username: text, role: text, scope: {} }),

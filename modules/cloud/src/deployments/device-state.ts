@@ -63,7 +63,8 @@ export async function readDeviceStates(db: Db, deviceIds: readonly string[]): Pr
   if (deviceIds.length === 0) return [];
   const ids = [...deviceIds];
   const identities = await db.selectFrom('identity').selectAll().where('device_id', 'in', ids).execute();
-  const twins = await held(db, db.selectFrom('twin').selectAll().where('device_id', 'in', ids)).execute();
+  const twinRows = db.selectFrom('twin').selectAll().where('device_id', 'in', ids);
+  const twins = await (db.isTransaction ? held(db, twinRows) : twinRows).execute();
   const configured = await db.selectFrom('configured_twin').selectAll().where('device_id', 'in', ids).execute();
   const targets = await db.selectFrom('configuration_target').selectAll().where('device_id', 'in', ids).execute();
   const deployed = await db.selectFrom('device_deployment').selectAll().where('device_id', 'in', ids).execute();
