@@ -10,6 +10,7 @@ import { Accounts } from './accounts/accounts.ts';
 import type { ApiParts } from './api/parts.ts';
 import { apiRoutes } from './api/routes.ts';
 import { createWebApp } from './api/web-app.ts';
+import { AuditLog } from './audit/audit-log.ts';
 import { BgpIntake } from './bgp/bgp-intake.ts';
 import { CLOUD_VERSION, type CloudConfig, cloudNames } from './config.ts';
 import { createPlatform, type HubPlatform } from './create-platform.ts';
@@ -38,6 +39,7 @@ import { ClientAddresses } from './steering/client-address.ts';
 
 const STATE_DIR_MODE = 0o700;
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 const CONNECTIONS_MAX = 10_000;
 const HEADERS_TIMEOUT_MS = 20_000;
 /** For receiving a request, not for answering it. */
@@ -83,6 +85,7 @@ export async function startCloud(config: CloudConfig, clock: Clock, logger: Logg
       services.watch.run(loops.signal),
       services.probes.run(loops.signal),
       services.openRouting.run(loops.signal),
+      services.audit.run(loops.signal),
       runCertificateRenewal({
         ...{ clock, logger, signal: loops.signal },
         ensure: () => ensureServerIdentity(join(config.stateDir, 'ca'), names, clock.nowMs()),
@@ -129,7 +132,9 @@ async function createServices(config: CloudConfig, parts: ServiceParts): Promise
   const accounts = await Accounts.open(db, clock, await ensureCustomerId(db));
   const people = new People({ db, clock, sessionMs: config.sessionHours * HOUR_MS });
   await ensureAdmin(people, config.stateDir);
-  const access = new Access(people);
+  const clientAddresses = new ClientAddresses(config.trustedProxies);
+  const access = new Access({ people, db, addresses: clientAddresses, authenticator: platform.authenticator });
+  const audit = new AuditLog({ db, clock, logger, keepMs: config.auditDays * DAY_MS });
   const timeline = new Timeline(db, () => clock.nowMs());
   const images = { prefix: config.imagePrefix, tag: config.imageTag };
   const rules = { driveSizeGbMin: config.driveSizeGbMin };
@@ -198,7 +203,7 @@ async function createServices(config: CloudConfig, parts: ServiceParts): Promise
     deployments: platform.deployments,
     ...{ db, platform, clock, logger, people, access, accounts, nodes, registration, timeline, watch, probes, intake },
     ...{ metrics, unfollow, openRouting: opened, bgpIntake, routing: opened.routing, prefixes: opened.book },
-    clientAddresses: new ClientAddresses(config.trustedProxies),
+    ...{ clientAddresses, audit },
     version: CLOUD_VERSION,
     caCertificate,
     mqttPort: config.publicMqttPort,
@@ -216,8 +221,9 @@ async function openHttps(
 ): Promise<Server> {
   const app = createWebApp({
     routes: apiRoutes(services),
-    hubRouter: createHubRouter(platform),
+    hubRouter: createHubRouter(platform, services),
     access: services.access,
+    audit: services.audit,
     metrics: services.metrics,
     metricsPublic: config.metricsPublic,
     metricsToken: await ensureSecretFile(join(config.stateDir, 'metrics-token')),

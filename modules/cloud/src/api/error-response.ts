@@ -16,12 +16,17 @@ const STATUS_OF_CODE: { readonly [code: string]: number } = {
   CLOUD_TWIN_INVALID: 400,
   CLOUD_TWIN_TOO_LARGE: 400,
   KIT_DURATION_INVALID: 400,
+  CLOUD_USER_INVALID: 400,
   CLOUD_LOGIN_FAILED: 401,
   CLOUD_SESSION_INVALID: 401,
   CLOUD_REGISTRATION_KEY_EXPIRED: 403,
   CLOUD_REGISTRATION_KEY_USED: 403,
   CLOUD_REGISTRATION_KEY_WRONG: 403,
   CLOUD_CSRF_REFUSED: 403,
+  CLOUD_GRANT_REFUSED: 403,
+  CLOUD_INVITATION_INVALID: 403,
+  CLOUD_SCOPE_MISSING: 403,
+  CLOUD_SESSION_NEEDED: 403,
   CLOUD_RIGHT_MISSING: 403,
   CLOUD_STEERING_HOST_REFUSED: 403,
   CLOUD_ACCOUNT_NOT_FOUND: 404,
@@ -32,6 +37,8 @@ const STATUS_OF_CODE: { readonly [code: string]: number } = {
   CLOUD_NODE_NOT_FOUND: 404,
   CLOUD_PREFIX_NOT_FOUND: 404,
   CLOUD_ROUTE_NOT_FOUND: 404,
+  CLOUD_TOKEN_NOT_FOUND: 404,
+  CLOUD_USER_NOT_FOUND: 404,
   CLOUD_STEERING_NO_NODE: 404,
   CLOUD_ACCOUNT_CONFLICT: 409,
   CLOUD_CONFIGURATION_EXISTS: 409,
@@ -39,12 +46,16 @@ const STATUS_OF_CODE: { readonly [code: string]: number } = {
   CLOUD_DEPLOYMENT_TARGETED: 409,
   CLOUD_DEVICE_EXISTS: 409,
   CLOUD_ETAG_MISMATCH: 412,
+  CLOUD_LAST_ADMIN: 409,
   CLOUD_MODULE_LIMIT: 409,
   CLOUD_NODE_CONFLICT: 409,
   CLOUD_NODE_LIMIT: 409,
   CLOUD_PREFIX_LIMIT: 409,
   CLOUD_STEERING_NOTHING: 409,
+  CLOUD_TOKEN_LIMIT: 409,
+  CLOUD_USER_EXISTS: 409,
   CLOUD_BODY_TOO_LARGE: 413,
+  CLOUD_INVITATION_LIMITED: 429,
   CLOUD_LOGIN_LIMITED: 429,
   CLOUD_METHOD_BUSY: 429,
   CLOUD_REGISTRATION_LIMITED: 429,
@@ -62,7 +73,7 @@ export interface ErrorBody {
 }
 
 /** Status and body of an error; undefined status = not one of the caller's, see the log. */
-function toErrorAnswer(error: unknown): { status: number; body: ErrorBody; isExpected: boolean } {
+export function toErrorAnswer(error: unknown): { status: number; body: ErrorBody; isExpected: boolean } {
   const known = fromParser(error) ?? error;
   const status = known instanceof EdgeError ? STATUS_OF_CODE[known.code] : undefined;
   if (!(known instanceof EdgeError) || status === undefined) {

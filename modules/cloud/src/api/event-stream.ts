@@ -8,6 +8,7 @@
 import type { Request, Response } from 'express';
 import { refusal } from '../errors.ts';
 import type { TimelineEvent } from '../nodes/timeline.ts';
+import { REACHES_ALL, type Reach } from '../people/node-reach.ts';
 import { toEvent } from './event-json.ts';
 import type { ApiParts } from './parts.ts';
 import type { Call } from './route.ts';
@@ -28,9 +29,9 @@ export async function followEvents(parts: ApiParts, call: Call, request: Request
   }
   openStreams += 1;
   const nodeName = call.query.node as string | undefined;
-  const writer = new EventWriter(response, nodeName);
+  const writer = new EventWriter(response, nodeName, call.reach);
   const unsubscribe = parts.timeline.subscribe((event) => writer.live(event));
-  const timer = setInterval(() => void keepAlive(parts, call, response), KEEP_ALIVE_MS);
+  const timer = setInterval(() => void keepAlive(parts, call, writer, response), KEEP_ALIVE_MS);
   timer.unref();
   response.once('close', () => {
     openStreams -= 1;
@@ -62,21 +63,29 @@ async function replay(parts: ApiParts, writer: EventWriter, after: number): Prom
   }
 }
 
-async function keepAlive(parts: ApiParts, call: Call, response: Response): Promise<void> {
+async function keepAlive(parts: ApiParts, call: Call, writer: EventWriter, response: Response): Promise<void> {
   // A store that does not answer for a moment ends no stream.
-  const person =
-    call.token === undefined ? undefined : await parts.people.personOf(call.token).catch(() => call.person);
-  if (!person) response.end();
-  else response.write(': alive\n\n');
+  const { caller } = call;
+  // A policy has no login that could end; its stream ends with the connection.
+  const person = caller?.token ? await parts.people.personOf(caller.token).catch(() => call.person) : call.person;
+  if (!person) {
+    response.end();
+    return;
+  }
+  // Scope and tags may have changed meanwhile.
+  writer.reach = await parts.access.reachOf({ person }).catch(() => writer.reach);
+  response.write(': alive\n\n');
 }
 
 class EventWriter {
   private readonly response: Response;
   private readonly nodeName: string | undefined;
+  reach: Reach = REACHES_ALL;
   private waiting: TimelineEvent[] | undefined = [];
   private lastSeq = 0;
 
-  constructor(response: Response, nodeName: string | undefined) {
+  constructor(response: Response, nodeName: string | undefined, reach: Reach) {
+    this.reach = reach;
     this.response = response;
     this.nodeName = nodeName;
   }
@@ -101,6 +110,7 @@ class EventWriter {
     if (this.isClosed || event.seq <= this.lastSeq) return;
     this.lastSeq = event.seq;
     if (this.nodeName !== undefined && event.nodeName !== this.nodeName) return;
+    if (!this.reach(event.nodeName)) return;
     this.response.write(`id: ${event.seq}\nevent: ${event.kind}\ndata: ${JSON.stringify(toEvent(event))}\n\n`);
     if (this.response.writableLength > UNREAD_BYTES_MAX) this.response.destroy();
   }

@@ -1,5 +1,6 @@
 // Routes that need no login: health, CA, description of the API, registration of a node, login itself.
 
+import { isEdgeError } from '@wayside/kit';
 import type { ProvisionRequest } from '@wayside/protocol';
 import { requireOwnOrigin } from '../people/access.ts';
 import { PASSWORD_CHARACTERS_MAX } from '../people/password.ts';
@@ -109,10 +110,11 @@ export function openRoutes(parts: ApiParts, allRoutes: () => readonly Route[]): 
       method: 'delete',
       path: '/sessions/current',
       right: 'read',
+      reach: 'own',
       summary: 'Log out: the token of this request ends',
       success: { status: 204, description: 'Logged out.' },
       handle: async ({ token }) => {
-        if (token !== undefined) await parts.people.logout(token);
+        if (token) await parts.people.logout(token);
         return { empty: true, setCookie: endedSessionCookie() };
       },
     },
@@ -127,10 +129,24 @@ export function openRoutes(parts: ApiParts, allRoutes: () => readonly Route[]): 
   ];
 }
 
-async function logIn({ people, clock }: ApiParts, call: Call): Promise<Answer> {
+async function logIn({ people, audit, clock }: ApiParts, call: Call): Promise<Answer> {
   const { username, password, cookie } = call.body as { username: string; password: string; cookie: boolean };
   if (cookie) requireOwnOrigin(call);
-  const { token, expiresAtMs } = await people.login(username, password, call.source);
+  const entry = {
+    actor: username,
+    credential: 'password',
+    address: call.source,
+    action: 'login',
+    object: `users/${username}`,
+  };
+  const agent = String(call.headers['user-agent'] ?? '');
+  const { token, expiresAtMs } = await people.login(username, password, call.source, agent).catch(async (error) => {
+    // A login that a limit refuses is not written: who guesses would fill the log.
+    const isWrong = isEdgeError(error) && error.code === 'CLOUD_LOGIN_FAILED';
+    if (isWrong) await audit.record({ ...entry, outcome: 'refused', status: 401, changes: [] });
+    throw error;
+  });
+  await audit.record({ ...entry, outcome: 'done', status: 200, changes: [] });
   const expiresAtUtc = new Date(expiresAtMs).toISOString();
   if (!cookie) return json({ token, expiresAtUtc });
   // A session that the browser brought along may be somebody else's plant: the new one takes its place, and it ends.

@@ -2,6 +2,7 @@
 
 import { CSRF_HEADER, SESSION_COOKIE } from '../people/session-cookie.ts';
 import type { Route, Schema } from './route.ts';
+import { reachOf } from './route-reach.ts';
 import { ref, SCHEMAS } from './schemas.ts';
 
 const STATUS_TEXTS: { [status: number]: string } = {
@@ -58,7 +59,7 @@ function operationOf(route: Route): Schema {
     summary: route.summary,
     ...(route.right === 'none'
       ? { security: [] }
-      : { security: [{ session: [] }, { cookie: [] }], 'x-right': route.right }),
+      : { security: [{ session: [] }, { cookie: [] }], 'x-right': route.right, 'x-reach': reachOf(route) }),
     parameters: [...pathParameters(route), ...queryParameters(route)],
     ...(route.body
       ? { requestBody: { required: true, content: { 'application/json': { schema: route.body.schema } } } }
@@ -79,7 +80,7 @@ function successOf({ success }: Route): Schema {
 }
 
 /** getNodesNameMonitor: stable, unique, and a name in every language. */
-function operationId(route: Route): string {
+export function operationId(route: Route): string {
   const words = route.path.split(/[^A-Za-z0-9]+/).filter((word) => word !== '');
   return route.method + words.map((word) => word[0]!.toUpperCase() + word.slice(1)).join('');
 }

@@ -2,6 +2,7 @@
 
 import type { Clock, Logger } from '@wayside/kit';
 import type { Accounts } from '../accounts/accounts.ts';
+import type { AuditLog } from '../audit/audit-log.ts';
 import type { BgpIntake } from '../bgp/bgp-intake.ts';
 import type { Configurations } from '../deployments/configurations.ts';
 import type { Deployments } from '../deployments/deployments.ts';
@@ -25,6 +26,7 @@ export interface ApiParts {
   logger: Logger;
   people: People;
   access: Access;
+  audit: AuditLog;
   accounts: Accounts;
   configurations: Configurations;
   deployments: Deployments;

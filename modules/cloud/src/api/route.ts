@@ -2,6 +2,7 @@
 
 import type { Request, Response } from 'express';
 import type { Caller } from '../people/access.ts';
+import type { Reach } from '../people/node-reach.ts';
 import type { Person, Right } from '../people/roles.ts';
 
 /** JSON Schema 2020-12, as OpenAPI 3.1 takes it. */
@@ -21,7 +22,9 @@ export interface Call {
   token: string | undefined;
   method: string;
   headers: Request['headers'];
-  /** Address of the caller's socket. */
+  /** Holds for the nodes that the caller may name; a handler with reach `filtered` asks it for each. */
+  reach: Reach;
+  /** Address of the client, behind trusted proxies. */
   source: string;
 }
 
@@ -33,6 +36,18 @@ interface RouteBase {
   /** OpenAPI form, below /api/v1: `/nodes/{name}`. */
   path: string;
   right: Right | 'none';
+  /**
+   * What the call concerns: the `node` {name} of the path, all nodes (`fleet`), those that the caller reaches (`filtered`: the handler asks
+   * call.reach), or the caller's `own` things. Default: `node` below /nodes/{name}, else `fleet`.
+   */
+  reach?: 'node' | 'fleet' | 'filtered' | 'own';
+  /** How a change stands in the audit log; default: path, body and what the GET of the same path says before and after. */
+  audit?: {
+    /** Path-like: `users/ann`. */
+    object?(call: Call): string;
+    /** Bodies that hold nothing but secrets are not logged; nor are calls that change nothing. */
+    leaveOut?: 'body' | 'call';
+  };
   summary: string;
   /** Query parameters by name. */
   query?: { [name: string]: Schema };

@@ -12,7 +12,12 @@ import { SCHEMAS } from './schemas.ts';
 const routes = apiRoutes({} as ApiParts);
 const router = createApiRouter({
   routes,
-  access: { callerOf: async () => Promise.reject(new Error('nobody')) },
+  access: {
+    callerOf: async () => Promise.reject(new Error('nobody')),
+    reachOf: async () => () => false,
+    addressOf: () => '',
+  },
+  audit: { record: async () => undefined },
   logger: silentLogger,
 });
 type Paths = { [path: string]: { [method: string]: { responses: object; security: unknown[] } } };
@@ -77,6 +82,7 @@ describe('the OpenAPI document', () => {
       'get /steering/docachehost',
       'get /steering/node',
       'get /steering/redirect',
+      'post /invitations/accept',
       'post /provision',
       'post /sessions',
     ]);

@@ -4,16 +4,19 @@ import type { Logger } from '@wayside/kit';
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
 import { refusal } from '../errors.ts';
-import { type Access, type Caller, requireRight } from '../people/access.ts';
-import type { Right } from '../people/roles.ts';
-import { sendError } from './error-response.ts';
+import type { Access, Caller } from '../people/access.ts';
+import { REACHES_ALL, type Reach } from '../people/node-reach.ts';
+import { type AuditSink, isAudited, recordRefused, runAudited } from './audited-call.ts';
+import { sendError, toErrorAnswer } from './error-response.ts';
 import type { Answer, Call, Route, Schema } from './route.ts';
+import { requireAllowed } from './route-reach.ts';
 
 const PROBLEMS_MAX = 50;
 
 export interface ApiRouterOptions {
   routes: readonly Route[];
-  access: Pick<Access, 'callerOf'>;
+  access: Pick<Access, 'callerOf' | 'reachOf' | 'addressOf'>;
+  audit: AuditSink;
   logger: Logger;
   /** Called when an answer is complete. */
   onAnswer?(route: Route, status: number, durationMs: number): void;
@@ -39,36 +42,31 @@ export function toExpressPath(path: string): string {
 }
 
 function handlersOf(route: Route, options: ApiRouterOptions): RequestHandler[] {
-  const callers = new WeakMap<Request, Caller>();
+  const allowed = new WeakMap<Request, { caller: Caller; reach: Reach }>();
   // Before the body is read: a stranger makes us buffer nothing.
   const authenticate: RequestHandler = async (request, _response, next) => {
-    if (route.right !== 'none') callers.set(request, await authenticated(request, route.right, options.access));
+    if (route.right !== 'none') allowed.set(request, await authenticated(request, route, options));
     next();
   };
   const checkQuery = compile({ type: 'object', properties: route.query ?? {}, additionalProperties: false }, true);
   const checkBody = route.body?.checkedBy === 'schema' ? compile(route.body.schema, false) : undefined;
   const run: RequestHandler = async (request, response) => {
     measure(route, response, options);
-    const caller = callers.get(request);
     const query = { ...request.query };
     refuseInvalid(checkQuery, query, 'query');
     if (route.body && request.body === undefined) throw refusal('CLOUD_REQUEST_INVALID', NO_BODY);
     if (checkBody) refuseInvalid(checkBody, request.body, '');
+    const { caller, reach } = allowed.get(request) ?? { caller: undefined, reach: REACHES_ALL };
     const call: Call = {
-      params: request.params as { [name: string]: string },
-      query,
-      body: request.body,
-      caller,
-      person: caller?.person,
-      token: caller?.token,
-      method: request.method,
-      headers: request.headers,
-      source: sourceOf(request),
+      ...{ params: request.params as { [name: string]: string }, query, body: request.body },
+      ...{ caller, person: caller?.person, token: caller?.token, reach },
+      ...{ method: request.method, headers: request.headers },
+      source: caller?.address ?? options.access.addressOf(request),
     };
     // Answers hold keys and states of the moment.
     response.set('cache-control', 'no-store');
     if ('stream' in route) await route.stream(call, request, response);
-    else send(response, route, await route.handle(call));
+    else send(response, route, await (isAudited(route) ? runAudited(route, call, options) : route.handle(call)));
   };
   if (!route.body) return [authenticate, run];
   return [authenticate, express.json({ limit: route.body.bytesMax, strict: false }), run];
@@ -76,15 +74,21 @@ function handlersOf(route: Route, options: ApiRouterOptions): RequestHandler[] {
 
 const NO_BODY = 'Cannot read the request: it has no JSON body (content type application/json)';
 
-async function authenticated(request: Request, right: Right, access: Pick<Access, 'callerOf'>): Promise<Caller> {
+async function authenticated(
+  request: Request,
+  route: Route,
+  { access, audit }: ApiRouterOptions,
+): Promise<{ caller: Caller; reach: Reach }> {
   const caller = await access.callerOf(request);
-  requireRight(caller, right, `${request.method} ${request.baseUrl}${request.path}`);
-  return caller;
-}
-
-/** Of the socket: forwarded headers are a claim. */
-function sourceOf(request: Request): string {
-  return (request.socket.remoteAddress ?? 'unknown').replace(/^::ffff:/, '');
+  const params = request.params as { [name: string]: string };
+  const asked = { method: request.method, path: request.baseUrl + request.path, nodeName: params.name ?? '' };
+  try {
+    return { caller, reach: await requireAllowed(route, caller, asked, access) };
+  } catch (error) {
+    const { status } = toErrorAnswer(error);
+    if (status === 403) await recordRefused(audit, route, { params, body: undefined }, caller, status);
+    throw error;
+  }
 }
 
 function send(response: Response, route: Route, answer: Answer): void {

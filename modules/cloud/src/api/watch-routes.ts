@@ -168,6 +168,7 @@ function eventsRoute(parts: ApiParts): Route {
     method: 'get',
     path: '/events',
     right: 'read',
+    reach: 'filtered',
     summary:
       'Server-sent events: what happens to all nodes or one, from now on or from a seq (`after` or Last-Event-ID)',
     query: { after, node: { type: 'string', maxLength: 90 } },

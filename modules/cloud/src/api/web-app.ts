@@ -4,6 +4,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Clock, Logger } from '@wayside/kit';
 import express, { type Express, type Request, type RequestHandler, type Router } from 'express';
+import type { AuditLog } from '../audit/audit-log.ts';
 import { refusal } from '../errors.ts';
 import type { CloudMetrics } from '../health/prometheus.ts';
 import { type Access, bearerToken } from '../people/access.ts';
@@ -18,6 +19,7 @@ export interface WebAppOptions {
   routes: readonly Route[];
   hubRouter: Router;
   access: Access;
+  audit: AuditLog;
   metrics: CloudMetrics;
   metricsPublic: boolean;
   /** Token of the file metrics-token, secret. */
@@ -30,7 +32,7 @@ export interface WebAppOptions {
 }
 
 export function createWebApp(options: WebAppOptions): Express {
-  const { routes, access, logger, metrics } = options;
+  const { routes, access, audit, logger, metrics } = options;
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -38,7 +40,7 @@ export function createWebApp(options: WebAppOptions): Express {
     response.set('x-content-type-options', 'nosniff');
     next();
   });
-  app.use('/api/v1', createApiRouter({ routes, access, logger, onAnswer: metrics.onAnswer }));
+  app.use('/api/v1', createApiRouter({ routes, access, audit, logger, onAnswer: metrics.onAnswer }));
   app.get('/install.sh', installer(options.installScript));
   app.get('/metrics', metricsAnswer(options));
   app.get('/', (_request, response) => response.redirect(302, PORTAL));

@@ -3,7 +3,7 @@
 import express, { type RequestHandler, Router } from 'express';
 import type { HubPlatform } from '../create-platform.ts';
 import { refusal } from '../errors.ts';
-import { authenticateRequests } from './authorize.ts';
+import { authenticateRequests, type HubGuard } from './authorize.ts';
 import { requireBodyDepth } from './body-depth.ts';
 import { bulkRoutes } from './bulk-routes.ts';
 import { configurationRoutes } from './configuration-routes.ts';
@@ -29,10 +29,10 @@ const API_VERSION = /^\d{4}-\d{2}-\d{2}(-preview)?$/;
 const ROOTS = /^\/(devices|twins|configurations|statistics|jobs|digitaltwins|messages)(\/|$)/;
 
 /** Mount it at '/': it serves the IoT Hub paths and lets all others pass. */
-export function createHubRouter(platform: HubPlatform): Router {
+export function createHubRouter(platform: HubPlatform, guard?: HubGuard): Router {
   const hub = Router({ caseSensitive: true });
   hub.use(common);
-  hub.use(authenticateRequests(platform));
+  hub.use(authenticateRequests(platform, guard));
   // Before the JSON reader: its bodies are bytes.
   hub.use(messageRoutes(platform));
   hub.post('/devices', express.json({ limit: BULK_REQUEST_BYTES_MAX, type: () => true }));

@@ -33,6 +33,11 @@ export interface NewApiToken extends Grant {
   lifetimeMs: number;
 }
 
+/** The part of a token that is no secret. */
+export function apiTokenId(text: string): string | undefined {
+  return FORM.exec(text)?.[1];
+}
+
 export function isApiToken(text: string): boolean {
   return text.startsWith('wst_');
 }

@@ -9,7 +9,7 @@ import { FailureLimit } from './failure-limit.ts';
 import { type Grant, mayGrant, requireGrant } from './grants.ts';
 import type { PasswordGate } from './password-gate.ts';
 import { checkNewPassword, checkUsername } from './password-rules.ts';
-import type { Person } from './roles.ts';
+import { mayDo, type Person } from './roles.ts';
 import { readScope } from './scope.ts';
 import { hashToken, newToken } from './sessions.ts';
 import type { InvitationTable } from './tables.ts';
@@ -131,7 +131,9 @@ export class Invitations {
       .where('is_disabled', '=', 0)
       .executeTakeFirst();
     const invitation = toInvitation(row);
-    if (!giver || !mayGrant({ role: giver.role, scopes: [readScope(giver.scope)] }, invitation)) throw invalid();
+    const isStillAllowed = giver !== undefined && mayDo(giver, 'admin');
+    if (!isStillAllowed || !mayGrant({ role: giver.role, scopes: [readScope(giver.scope)] }, invitation))
+      throw invalid();
     return invitation;
   }
 
