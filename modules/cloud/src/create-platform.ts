@@ -3,6 +3,7 @@
 import type { Gateway, GatewayLimits, Identity } from '@wayside/gateway';
 import { type Clock, describeError, type Logger } from '@wayside/kit';
 import { applyContent, readContent } from './deployments/apply-content.ts';
+import { CloudToDevice } from './c2d/c2d.ts';
 import { Configurations } from './deployments/configurations.ts';
 import { Deployments } from './deployments/deployments.ts';
 import { Evaluator } from './deployments/evaluator.ts';
@@ -60,6 +61,7 @@ export interface HubPlatform extends Platform {
   /** Of small writers: shared transactions and disk syncs. */
   readonly commits: CommitGroup;
   readonly jobs: Jobs;
+  readonly c2d: CloudToDevice;
 }
 
 /** Opens the store (CLOUD_STORE_FAILED) and starts the loops; nothing listens before the caller says so. */
@@ -86,8 +88,10 @@ export async function createPlatform(options: PlatformOptions): Promise<HubPlatf
     methodAnswer: (identity, rid, status, body) => {
       methods.answer(identity.deviceId, identity.moduleId, rid, status, body);
     },
+    listening: (deviceId) => c2d.reachable(deviceId),
     ...(options.gatewayLimits ? { limits: options.gatewayLimits } : {}),
   });
+  const c2d = new CloudToDevice({ db, commits, clock, logger, gateway: front.gateway });
   const methods = new MethodCalls({ db, clock, link: front });
   const calls = new ReplicaCalls({ db, replicas, clock, logger });
   const ownerOf = (identity: Identity) => front.ownership.ownerOf(identity);
@@ -100,11 +104,13 @@ export async function createPlatform(options: PlatformOptions): Promise<HubPlatf
   ring.start();
   await evaluator.start();
   jobs.start();
+  c2d.start();
   leadReplicas({ db, bus, clock, logger, replicas, calls });
   const close = async () => {
     await evaluator.stop();
     await jobs.stop();
     await front.close();
+    await c2d.stop();
     await ring.stop();
     await intake.idle();
     await commits.idle();
@@ -127,6 +133,7 @@ export async function createPlatform(options: PlatformOptions): Promise<HubPlatf
       authenticator,
       intake,
       jobs,
+      c2d,
       replicas,
       calls,
       invokeMethod,

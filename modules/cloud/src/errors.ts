@@ -3,6 +3,7 @@
 import { EdgeError } from '@wayside/kit';
 import type { JsonObject } from '@wayside/protocol';
 import { CONFIGURATION_ERRORS } from './configuration-errors.ts';
+import { C2D_ERRORS } from './c2d/c2d-errors.ts';
 import { NODE_ERRORS } from './node-errors.ts';
 import { PEOPLE_ERRORS } from './people/people-errors.ts';
 import { REPLICA_ERRORS } from './replicas/replica-errors.ts';
@@ -123,6 +124,7 @@ export const ERRORS = {
     action: 'Check free space and rights of the state directory; the cause is in the message.',
   },
   ...CONFIGURATION_ERRORS,
+  ...C2D_ERRORS,
   ...NODE_ERRORS,
   ...ROUTING_ERRORS,
   ...PEOPLE_ERRORS,

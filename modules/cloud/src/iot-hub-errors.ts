@@ -43,6 +43,11 @@ const FORMS: { readonly [C in CloudErrorCode]?: IotHubErrorForm } = {
   CLOUD_JOB_NOT_FOUND: { status: 404, name: 'JobNotFound', number: 404002 },
   CLOUD_JOB_LIMIT: { status: 403, name: 'JobQuotaExceeded', number: 403003 },
   CLOUD_JOB_ENDED: { status: 400, name: 'ArgumentInvalid', number: 400004 },
+  CLOUD_C2D_INVALID: { status: 400, name: 'ArgumentInvalid', number: 400004 },
+  CLOUD_C2D_TOO_LARGE: { status: 413, name: 'MessageTooLarge', number: 413001 },
+  CLOUD_C2D_QUEUE_FULL: { status: 403, name: 'DeviceMaximumQueueDepthExceeded', number: 403004 },
+  CLOUD_C2D_LOCK_LOST: { status: 412, name: 'DeviceMessageLockLost', number: 412002 },
+  CLOUD_AMQP_REFUSED: { status: 401, name: 'IotHubUnauthorizedAccess', number: 401002 },
   CLOUD_NOT_IMPLEMENTED: { status: 501, name: 'NotImplemented', number: 501001 },
 };
 

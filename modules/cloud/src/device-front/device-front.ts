@@ -47,6 +47,8 @@ export interface DeviceFrontParts {
   replicas: Replicas;
   /** Takes a client's answer to a method call. */
   methodAnswer(identity: Identity, rid: string, status: number, body: Uint8Array): void;
+  /** A device connected or subscribed: it may take cloud-to-device messages. */
+  listening?(deviceId: string): void;
   limits?: Partial<GatewayLimits>;
 }
 
@@ -239,6 +241,7 @@ export class DeviceFront implements MethodLink {
   }
 
   private changed(identity: Identity): void {
+    if (identity.moduleId === undefined) this.parts.listening?.(identity.deviceId);
     for (const listener of [...(this.listeners.get(clientIdOf(identity)) ?? [])]) listener();
   }
 }

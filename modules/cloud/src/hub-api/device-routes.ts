@@ -13,11 +13,13 @@ import { bodyObject, ifMatch, pathId, requireIfMatch, wholeNumber } from './requ
 /** Devices in one GET /devices. */
 const LIST_TOP_MAX = 1_000;
 
-export function deviceRoutes({ registry }: HubPlatform): Router {
+export function deviceRoutes({ registry, c2d }: HubPlatform): Router {
   const router = Router();
   router.get('/devices', authorize('readIdentity'), async (request, response) => {
     const top = wholeNumber('top', request.query.top, { min: 1, max: LIST_TOP_MAX, fallback: LIST_TOP_MAX });
-    response.json((await registry.listDevices(top)).map(deviceJson));
+    const devices = await registry.listDevices(top);
+    const waiting = await c2d.countWaiting(devices.map((device) => device.deviceId));
+    response.json(devices.map((device) => deviceJson(device, waiting.get(device.deviceId))));
   });
   router.get(
     '/devices/:deviceId',
@@ -29,7 +31,8 @@ export function deviceRoutes({ registry }: HubPlatform): Router {
       const deviceId = pathId(request, 'deviceId');
       const device = await registry.getDevice(deviceId);
       if (!device) throw refusal('CLOUD_DEVICE_NOT_FOUND', `No device "${deviceId}" in the registry`);
-      answerDevice(response, device);
+      const waiting = await c2d.countWaiting([deviceId]);
+      answerDevice(response, device, waiting.get(deviceId));
     },
   );
   router.put('/devices/:deviceId', authorize('writeIdentity'), async (request, response) => {
@@ -50,14 +53,6 @@ export function deviceRoutes({ registry }: HubPlatform): Router {
     await registry.deleteDevice(pathId(request, 'deviceId'), requireIfMatch(request));
     response.status(204).end();
   });
-  // This hub sends no cloud-to-device messages, so none ever wait.
-  router.delete('/devices/:deviceId/commands', authorize('writeTwin'), async (request, response) => {
-    const deviceId = pathId(request, 'deviceId');
-    if (!(await registry.getDevice(deviceId))) {
-      throw refusal('CLOUD_DEVICE_NOT_FOUND', `No device "${deviceId}" in the registry`);
-    }
-    response.json({ deviceId, moduleId: null, totalMessagesPurged: 0 });
-  });
   router.get('/statistics/devices', authorize('readStatistics'), async (_request, response) => {
     const { total, enabled } = await registry.countDevices();
     response.json({ totalDeviceCount: total, enabledDeviceCount: enabled, disabledDeviceCount: total - enabled });
@@ -77,7 +72,7 @@ export function requireSameId(name: string, inBody: unknown, inPath: string): vo
   );
 }
 
-function answerDevice(response: Response, device: DeviceIdentity): void {
+function answerDevice(response: Response, device: DeviceIdentity, waitingMessages?: number): void {
   response.setHeader('ETag', `"${device.etag}"`);
-  response.json(deviceJson(device));
+  response.json(deviceJson(device, waitingMessages));
 }

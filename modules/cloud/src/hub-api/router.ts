@@ -6,6 +6,7 @@ import { refusal } from '../errors.ts';
 import { authenticateRequests, type HubGuard } from './authorize.ts';
 import { requireBodyDepth } from './body-depth.ts';
 import { bulkRoutes } from './bulk-routes.ts';
+import { c2dRoutes } from './c2d-routes.ts';
 import { configurationRoutes } from './configuration-routes.ts';
 import { deploymentRoutes } from './deployment-routes.ts';
 import { deviceRoutes } from './device-routes.ts';
@@ -35,6 +36,7 @@ export function createHubRouter(platform: HubPlatform, guard?: HubGuard): Router
   hub.use(authenticateRequests(platform, guard));
   // Before the JSON reader: its bodies are bytes.
   hub.use(messageRoutes(platform));
+  hub.use(c2dRoutes(platform));
   hub.post('/devices', express.json({ limit: BULK_REQUEST_BYTES_MAX, type: () => true }));
   // strict: false, so that a scalar is answered by a message that names it.
   hub.use(express.json({ limit: REQUEST_BYTES_MAX, type: () => true, strict: false }));

@@ -89,7 +89,11 @@ function chainOf({ authChain }: { [name: string]: unknown }): string {
 
 // Device fields an edge hub reads, and status: it must refuse a disabled device on its own.
 function scopeJson(page: ScopePage, continuationLink: string) {
-  return { devices: page.devices.map(deviceJson), modules: page.modules.map(moduleJson), continuationLink };
+  return {
+    devices: page.devices.map((device) => deviceJson(device)),
+    modules: page.modules.map(moduleJson),
+    continuationLink,
+  };
 }
 
 function nextLink(host: string, request: Request, count: number, next: string): string {

@@ -72,5 +72,6 @@ async function answerTwin(platform: HubPlatform, response: Response, twin: Twin)
   // Deleted between the two reads.
   if (!identity) throw refusal('CLOUD_DEVICE_NOT_FOUND', `No device "${deviceId}" in the registry`);
   response.setHeader('ETag', `"${twin.etag}"`);
-  response.json(twinJson(twin, identity));
+  const waiting = moduleId === undefined ? await platform.c2d.countWaiting([deviceId]) : undefined;
+  response.json(twinJson(twin, identity, waiting?.get(deviceId)));
 }

@@ -8,7 +8,7 @@ export function timeText(atMs: number | null): string {
   return atMs === null ? NEVER : new Date(atMs).toISOString();
 }
 
-export function deviceJson(device: DeviceIdentity) {
+export function deviceJson(device: DeviceIdentity, waitingMessages = 0) {
   return {
     deviceId: device.deviceId,
     generationId: device.generationId,
@@ -19,7 +19,7 @@ export function deviceJson(device: DeviceIdentity) {
     connectionStateUpdatedTime: timeText(device.connectionUpdatedAtMs),
     statusUpdatedTime: timeText(device.statusUpdatedAtMs),
     lastActivityTime: timeText(device.lastActivityAtMs),
-    cloudToDeviceMessageCount: 0,
+    cloudToDeviceMessageCount: waitingMessages,
     authentication: authenticationJson(device),
     capabilities: { iotEdge: device.iotEdge },
     ...(device.deviceScope === null ? {} : { deviceScope: device.deviceScope }),

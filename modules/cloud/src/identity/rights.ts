@@ -21,6 +21,7 @@ export const CALL_RIGHTS = {
   writeTwin: ['ServiceConnect', 'RegistryWrite'],
   query: ['ServiceConnect', 'RegistryRead'],
   invokeMethod: ['ServiceConnect'],
+  sendToDevice: ['ServiceConnect'],
   runJob: ['ServiceConnect'],
   readJobs: ['ServiceConnect', 'RegistryRead'],
   deploy: ['RegistryWrite'],

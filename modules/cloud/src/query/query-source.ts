@@ -2,6 +2,8 @@
 // is seen as it is when its batch is read.
 
 import type { JsonObject } from '@wayside/protocol';
+import { countWaiting } from '../c2d/c2d-rows.ts';
+import { c2dTables } from '../c2d/tables.ts';
 import { type IdentityRow, toDevice, toModule } from '../identity/identity-record.ts';
 import type { Db } from '../store/tables.ts';
 import { twinJson } from '../twins/twin-json.ts';
@@ -47,10 +49,11 @@ export async function* twinDocuments(
   let place = after;
   for (;;) {
     const identities = await readIdentities(db, from, narrowing, place);
+    const waiting = await waitingMessages(db, from, identities);
     for (const { identity, twin } of await withTwins(db, identities)) {
       const record = from === 'modules' ? toModule(identity) : toDevice(identity);
-      const document = twinJson(toTwin(twin), record) as unknown as JsonObject;
       const { device_id: deviceId, module_id: moduleId } = identity;
+      const document = twinJson(toTwin(twin), record, waiting.get(deviceId)) as unknown as JsonObject;
       if (holds(where, document)) yield { document, place: [deviceId, moduleId], deviceId, moduleId };
     }
     const last = identities.at(-1);
@@ -83,6 +86,18 @@ async function readIdentities(
     .orderBy('module_id')
     .limit(BATCH_TWINS)
     .execute();
+}
+
+async function waitingMessages(
+  db: Db,
+  from: 'devices' | 'modules',
+  identities: readonly IdentityRow[],
+): Promise<Map<string, number>> {
+  if (from === 'modules') return new Map();
+  return await countWaiting(
+    c2dTables(db),
+    identities.map((row) => row.device_id),
+  );
 }
 
 async function withTwins(db: Db, identities: readonly IdentityRow[]) {

@@ -3,7 +3,8 @@
 import { connectionState, timeText } from '../identity/identity-json.ts';
 import type { DeviceIdentity, Twin } from '../platform.ts';
 
-export function twinJson(twin: Twin, identity: DeviceIdentity) {
+/** `waitingMessages` = cloud-to-device messages that have not ended. */
+export function twinJson(twin: Twin, identity: DeviceIdentity, waitingMessages = 0) {
   const isModule = twin.moduleId !== undefined;
   return {
     deviceId: twin.deviceId,
@@ -15,7 +16,7 @@ export function twinJson(twin: Twin, identity: DeviceIdentity) {
     statusUpdateTime: timeText(identity.statusUpdatedAtMs),
     connectionState: connectionState(identity),
     lastActivityTime: timeText(identity.lastActivityAtMs),
-    cloudToDeviceMessageCount: 0,
+    cloudToDeviceMessageCount: waitingMessages,
     authenticationType: identity.authType,
     x509Thumbprint: {
       primaryThumbprint: identity.primaryThumbprint,
