@@ -4,6 +4,7 @@ import type { Migration } from 'kysely/migration';
 import { createDeploymentTables } from './migrations/deployment-0001.ts';
 import { createHubTables } from './migrations/hub-0001.ts';
 import { createJobTables } from './migrations/jobs-0001.ts';
+import { createMessageTables } from './migrations/messages-0001.ts';
 import { createNodeTables } from './migrations/node-0001.ts';
 import { addDaemon } from './migrations/node-0002.ts';
 import { addNodeSettings } from './migrations/node-0003.ts';
@@ -16,6 +17,7 @@ import { createTrafficTables } from './migrations/traffic-0001.ts';
 export const MIGRATIONS: { [name: string]: Migration } = {
   'hub-0001': createHubTables,
   'jobs-0001': createJobTables,
+  'messages-0001': createMessageTables,
   'node-0001': createNodeTables,
   'node-0002': addDaemon,
   'node-0003': addNodeSettings,
