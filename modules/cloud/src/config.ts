@@ -30,7 +30,6 @@ export interface CloudConfig {
   heartbeatWindowSecs: number;
   probeIntervalSecs: number;
   sessionHours: number;
-  auditDays: number;
   trustedProxies: readonly string[];
   metricsPublic: boolean;
   logLevel: LogLevel;

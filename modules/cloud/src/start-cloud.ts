@@ -10,11 +10,11 @@ import { Accounts } from './accounts/accounts.ts';
 import type { ApiParts } from './api/parts.ts';
 import { apiRoutes } from './api/routes.ts';
 import { createWebApp } from './api/web-app.ts';
-import { AuditLog } from './audit/audit-log.ts';
 import { BgpIntake } from './bgp/bgp-intake.ts';
 import { CLOUD_VERSION, type CloudConfig, cloudNames } from './config.ts';
 import { createPlatform, type HubPlatform } from './create-platform.ts';
 import { probeDataPort } from './health/data-port.ts';
+import { FleetMinutes } from './health/fleet-minutes.ts';
 import { HealthIntake } from './health/health-intake.ts';
 import { NodeWatch } from './health/node-watch.ts';
 import { followPlatform } from './health/platform-news.ts';
@@ -39,7 +39,6 @@ import { ClientAddresses } from './steering/client-address.ts';
 
 const STATE_DIR_MODE = 0o700;
 const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 const CONNECTIONS_MAX = 10_000;
 const HEADERS_TIMEOUT_MS = 20_000;
 /** For receiving a request, not for answering it. */
@@ -85,7 +84,7 @@ export async function startCloud(config: CloudConfig, clock: Clock, logger: Logg
       services.watch.run(loops.signal),
       services.probes.run(loops.signal),
       services.openRouting.run(loops.signal),
-      services.audit.run(loops.signal),
+      services.fleetMinutes.run(loops.signal),
       runCertificateRenewal({
         ...{ clock, logger, signal: loops.signal },
         ensure: () => ensureServerIdentity(join(config.stateDir, 'ca'), names, clock.nowMs()),
@@ -132,9 +131,7 @@ async function createServices(config: CloudConfig, parts: ServiceParts): Promise
   const accounts = await Accounts.open(db, clock, await ensureCustomerId(db));
   const people = new People({ db, clock, sessionMs: config.sessionHours * HOUR_MS });
   await ensureAdmin(people, config.stateDir);
-  const clientAddresses = new ClientAddresses(config.trustedProxies);
-  const access = new Access({ people, db, addresses: clientAddresses, authenticator: platform.authenticator });
-  const audit = new AuditLog({ db, clock, logger, keepMs: config.auditDays * DAY_MS });
+  const access = new Access(people);
   const timeline = new Timeline(db, () => clock.nowMs());
   const images = { prefix: config.imagePrefix, tag: config.imageTag };
   const rules = { driveSizeGbMin: config.driveSizeGbMin };
@@ -177,7 +174,9 @@ async function createServices(config: CloudConfig, parts: ServiceParts): Promise
       await watch.wake(nodeName);
     },
   });
+  const fleetMinutes = new FleetMinutes({ db, clock, logger });
   const intake = new HealthIntake({
+    onReport: (toMs) => fleetMinutes.note(toMs),
     ...{ db, platform, clock, logger, timeline },
     onNews: (nodeName) => {
       void watch.wake(nodeName);
@@ -202,8 +201,8 @@ async function createServices(config: CloudConfig, parts: ServiceParts): Promise
     configurations: platform.configurations,
     deployments: platform.deployments,
     ...{ db, platform, clock, logger, people, access, accounts, nodes, registration, timeline, watch, probes, intake },
-    ...{ metrics, unfollow, openRouting: opened, bgpIntake, routing: opened.routing, prefixes: opened.book },
-    ...{ clientAddresses, audit },
+    ...{ fleetMinutes, metrics, unfollow, openRouting: opened, bgpIntake, routing: opened.routing, prefixes: opened.book },
+    clientAddresses: new ClientAddresses(config.trustedProxies),
     version: CLOUD_VERSION,
     caCertificate,
     mqttPort: config.publicMqttPort,
@@ -221,9 +220,8 @@ async function openHttps(
 ): Promise<Server> {
   const app = createWebApp({
     routes: apiRoutes(services),
-    hubRouter: createHubRouter(platform, services),
+    hubRouter: createHubRouter(platform),
     access: services.access,
-    audit: services.audit,
     metrics: services.metrics,
     metricsPublic: config.metricsPublic,
     metricsToken: await ensureSecretFile(join(config.stateDir, 'metrics-token')),

@@ -6,6 +6,7 @@ import type { AuditLog } from '../audit/audit-log.ts';
 import type { BgpIntake } from '../bgp/bgp-intake.ts';
 import type { Configurations } from '../deployments/configurations.ts';
 import type { Deployments } from '../deployments/deployments.ts';
+import type { FleetMinutes } from '../health/fleet-minutes.ts';
 import type { NodeWatch } from '../health/node-watch.ts';
 import type { ProbeLoop } from '../health/probe-loop.ts';
 import type { NodeRegistry } from '../nodes/node-registry.ts';
@@ -39,6 +40,7 @@ export interface ApiParts {
   timeline: Timeline;
   watch: NodeWatch;
   probes: ProbeLoop;
+  fleetMinutes: FleetMinutes;
   version: string;
   /** PEM. */
   caCertificate: string;

@@ -5,6 +5,7 @@ import { auditRoutes } from './audit-routes.ts';
 import { bgpRoutes } from './bgp-routes.ts';
 import { deploymentRoutes } from './deployment-routes.ts';
 import { historyRoutes } from './history-routes.ts';
+import { metricRoutes } from './metric-routes.ts';
 import { moduleRoutes } from './module-routes.ts';
 import { nodeKeyRoutes } from './node-key-routes.ts';
 import { nodeRoutes } from './node-routes.ts';
@@ -23,6 +24,6 @@ export function apiRoutes(parts: ApiParts): Route[] {
   routes.push(...deploymentRoutes(parts), ...historyRoutes(parts));
   routes.push(...accountRoutes(parts), ...routingRoutes(parts), ...bgpRoutes(parts), ...steeringRoutes(parts));
   routes.push(...ownRoutes(parts), ...userRoutes(parts), ...auditRoutes(parts));
-  routes.push(...nodeKeyRoutes(parts));
+  routes.push(...nodeKeyRoutes(parts), ...metricRoutes(parts));
   return routes;
 }

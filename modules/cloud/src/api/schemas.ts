@@ -1,5 +1,6 @@
 // JSON Schemas of what /api/v1 takes and answers; components of the OpenAPI document.
 
+import { METRIC_SCHEMAS } from './metric-schemas.ts';
 import { NODE_ANSWER, NODE_STATES, REASON } from './node-schemas.ts';
 import { PEOPLE_SCHEMAS } from './people-schemas.ts';
 import type { Schema } from './route.ts';
@@ -172,6 +173,7 @@ export const SCHEMAS = {
     },
   }),
   ...DEPLOYMENT_SCHEMAS,
+  ...METRIC_SCHEMAS,
   ...ROUTING_SCHEMAS,
   ...PEOPLE_SCHEMAS,
   AcceptedInvitation: object({ username: text, role: text, scope: {} }),

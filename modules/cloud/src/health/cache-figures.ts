@@ -1,9 +1,9 @@
 // Cache reports of the nodes, added up per minute: egress, ingress, hits, misses. Repeated deliveries add nothing.
 
 import type { CacheReport, NodeMonitor } from '@wayside/protocol';
-import { sql } from 'kysely';
 import type { CacheMinuteTable, NodeDb } from '../nodes/tables.ts';
 import type { EventKind, NewEvent } from '../nodes/timeline.ts';
+import { sumOf } from './fleet-minutes.ts';
 import { addTraffic, pruneTraffic } from './traffic-slices.ts';
 
 const MINUTE_MS = 60_000;
@@ -118,11 +118,6 @@ export async function readMinutes(
     .limit(FIGURES_POINTS_MAX)
     .execute();
   return rows;
-}
-
-/** As a floating number: a node may claim sums beyond 2^53, which as integers could not be read at all. */
-function sumOf<K extends keyof Sums>(figure: K) {
-  return sql<number>`sum(cast(${sql.ref(figure)} as double precision))`.as(figure);
 }
 
 export async function pruneFigures(db: NodeDb, nowMs: number): Promise<void> {

@@ -31,6 +31,8 @@ export interface HealthIntakeOptions {
   timeline: Timeline;
   /** Of the other small writers, so that they share the disk's syncs; default: one of its own. */
   commits?: CommitGroup;
+  /** A cache report up to this moment was added. */
+  onReport?(toMs: number): void;
   /** After a message of the node was taken over. `isChange`: it says something that the judgement hangs on and the one before did not say. */
   onNews(nodeName: string, isChange: boolean): void;
 }
@@ -145,6 +147,7 @@ export class HealthIntake {
     const toMs = Math.min(parsed.atMs, message.enqueuedAtMs);
     const store: Store = async (trx) => {
       const events = await addReport(trx, nodeName, message.moduleId ?? '', parsed.value, toMs);
+      this.options.onReport?.(toMs);
       return { events, isChange: events.length > 0 };
     };
     return { ok: true, store };

@@ -108,6 +108,19 @@ export interface CacheMinuteTable {
   ingress_bytes: number;
 }
 
+/** Cache figures of all nodes in one minute. */
+export interface FleetMinuteTable {
+  minute_ms: number;
+  requests: number;
+  hits: number;
+  misses: number;
+  errors5xx: number;
+  hit_bytes: number;
+  miss_bytes: number;
+  egress_bytes: number;
+  ingress_bytes: number;
+}
+
 export interface CacheLastTable {
   node_name: string;
   module: string;
@@ -139,6 +152,7 @@ export interface NodeTables extends RoutingTables, PeopleTables {
   node_module: NodeModuleTable;
   cache_minute: CacheMinuteTable;
   cache_last: CacheLastTable;
+  fleet_minute: FleetMinuteTable;
   traffic_slice: TrafficSliceTable;
 }
 

@@ -5,6 +5,7 @@ import { createDeploymentTables } from './migrations/deployment-0001.ts';
 import { createHubTables } from './migrations/hub-0001.ts';
 import { createJobTables } from './migrations/jobs-0001.ts';
 import { createMessageTables } from './migrations/messages-0001.ts';
+import { createFleetMinutes } from './migrations/metrics-0001.ts';
 import { createNodeTables } from './migrations/node-0001.ts';
 import { addDaemon } from './migrations/node-0002.ts';
 import { addNodeSettings } from './migrations/node-0003.ts';
@@ -18,6 +19,7 @@ export const MIGRATIONS: { [name: string]: Migration } = {
   'hub-0001': createHubTables,
   'jobs-0001': createJobTables,
   'messages-0001': createMessageTables,
+  'metrics-0001': createFleetMinutes,
   'node-0001': createNodeTables,
   'node-0002': addDaemon,
   'node-0003': addNodeSettings,
