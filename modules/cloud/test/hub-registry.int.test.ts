@@ -471,9 +471,9 @@ describe('the rest', () => {
   });
 
   test('what is not served says so; other paths pass on', async () => {
-    const answer = await hub.request({ path: '/configurations/x' });
+    const answer = await hub.request({ path: '/digitaltwins/x' });
     expect([answer.status, answer.headers.get('iothub-errorcode')]).toEqual([501, 'NotImplemented']);
-    expect(answer.json.Message).toBe('ErrorCode:NotImplemented;This hub does not serve GET /configurations/x');
+    expect(answer.json.Message).toBe('ErrorCode:NotImplemented;This hub does not serve GET /digitaltwins/x');
     expect((await hub.request({ path: '/api/v1/healthz' })).status).toBe(418);
   });
 

@@ -7,10 +7,11 @@
 // - A round over all devices goes once around from where it stands, however often it is asked for: none is passed over for ever.
 
 import type { Actor } from '../platform.ts';
+import { engineOf } from '../store/engine.ts';
 import type { Db } from '../store/tables.ts';
 
-/** A replica that does not finish within this time has lost its claim. */
-export const CLAIM_MS = 60_000;
+/** A replica that does not finish within this time has lost its claim; a batch takes a fraction of a second. */
+export const CLAIM_MS = 20_000;
 /** Devices that a round makes due at once; it waits while as many are due, so that events of others are not kept waiting. */
 export const ROUND_STEP_DEVICES = 200;
 /** Rows of one insert. */
@@ -78,6 +79,11 @@ export async function settleDue(db: Db, { deviceId, ticket }: DueDevice, again: 
 /** Nobody takes it before `untilMs`. */
 export async function releaseDue(db: Db, deviceId: string, untilMs: number): Promise<void> {
   await db.updateTable('evaluation_due').set({ claimed_until_ms: untilMs }).where('device_id', '=', deviceId).execute();
+}
+
+/** At a start on a store of one process: what is claimed was claimed by one that is gone. */
+export async function releaseClaims(db: Db): Promise<void> {
+  if (engineOf(db) === 'sqlite') await db.updateTable('evaluation_due').set({ claimed_until_ms: 0 }).execute();
 }
 
 export async function countDue(db: Db): Promise<number> {

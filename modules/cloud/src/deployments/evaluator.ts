@@ -21,6 +21,7 @@ import {
   claimDue,
   type DueDevice,
   markDue,
+  releaseClaims,
   releaseDue,
   requestDueRound,
   requestRound,
@@ -69,6 +70,7 @@ export class Evaluator {
   async start(): Promise<void> {
     const { db, bus, clock } = this.parts;
     await this.book.read(db);
+    await releaseClaims(db);
     await requestRound(db, '', clock.nowMs());
     this.unlisten = [
       bus.on('tags', () => this.wake()),
