@@ -1,9 +1,10 @@
 // Accounts in the store and in memory: there are few, and every lookup asks for one.
 
 import { randomUUID } from 'node:crypto';
-import { type Clock, EdgeError, Semaphore } from '@wayside/kit';
+import { type Clock, EdgeError } from '@wayside/kit';
 import { refusal } from '../errors.ts';
 import type { NodeDb } from '../nodes/tables.ts';
+import { type Replicas, SingleReplica, type Turn } from '../replicas/replicas.ts';
 import {
   ACCOUNT_DEFAULTS,
   type Account,
@@ -19,35 +20,48 @@ const FIRST_NAME = 'default';
 export class Accounts {
   private readonly db: NodeDb;
   private readonly clock: Clock;
-  private readonly turn = new Semaphore(1);
+  private readonly turn: Turn;
+  private readonly replicas: Replicas;
   private readonly byId = new Map<string, Account>();
   /** Of nodes that name no account. */
   readonly defaultId: string;
 
-  private constructor(db: NodeDb, clock: Clock, defaultId: string) {
+  private constructor(db: NodeDb, clock: Clock, defaultId: string, replicas: Replicas) {
+    this.replicas = replicas;
+    this.turn = replicas.turn('accounts');
     this.db = db;
     this.clock = clock;
     this.defaultId = defaultId;
   }
 
   /** Reads all; makes the first one, with this id, where it is missing. */
-  static async open(db: NodeDb, clock: Clock, defaultId: string): Promise<Accounts> {
-    const accounts = new Accounts(db, clock, defaultId);
+  static async open(
+    db: NodeDb,
+    clock: Clock,
+    defaultId: string,
+    replicas: Replicas = new SingleReplica(),
+  ): Promise<Accounts> {
+    const accounts = new Accounts(db, clock, defaultId, replicas);
     const row = { customer_id: defaultId, name: FIRST_NAME, settings: '{}', created_ms: clock.nowMs() };
     await db
       .insertInto('account')
       .values(row)
       .onConflict((oc) => oc.doNothing())
       .execute();
-    for (const found of await db.selectFrom('account').selectAll().execute()) {
+    await accounts.read();
+    return accounts;
+  }
+
+  /** All of them, as any replica left them. */
+  async read(): Promise<void> {
+    for (const found of await this.db.selectFrom('account').selectAll().execute()) {
       const settings: Partial<AccountSettings> = JSON.parse(found.settings);
-      accounts.keep({
+      this.keep({
         ...ACCOUNT_DEFAULTS,
         ...settings,
         ...{ customerId: found.customer_id, name: found.name, createdAtMs: found.created_ms },
       });
     }
-    return accounts;
   }
 
   /** By name. */
@@ -68,7 +82,7 @@ export class Accounts {
 
   /** CLOUD_ACCOUNT_INVALID with every problem, CLOUD_ACCOUNT_CONFLICT. */
   create(input: unknown): Promise<Account> {
-    return this.turn.run(async () => {
+    return this.inTurn(async () => {
       const fields = readOrRefuse(input, true);
       if (this.byId.size >= ACCOUNTS_MAX) {
         throw refusal(
@@ -94,7 +108,7 @@ export class Accounts {
 
   /** CLOUD_ACCOUNT_NOT_FOUND, CLOUD_ACCOUNT_INVALID, CLOUD_ACCOUNT_CONFLICT. */
   change(customerId: string, input: unknown): Promise<Account> {
-    return this.turn.run(async () => {
+    return this.inTurn(async () => {
       const account: Account = { ...this.get(customerId), ...readOrRefuse(input, false) };
       this.refuseTaken(account);
       await this.db
@@ -103,6 +117,16 @@ export class Accounts {
         .where('customer_id', '=', customerId)
         .execute();
       this.keep(account);
+      return account;
+    });
+  }
+
+  /** One change at a time over all replicas, each seeing those before it. */
+  private inTurn(change: () => Promise<Account>): Promise<Account> {
+    return this.turn.run(async () => {
+      if (this.replicas.number !== 0) await this.read();
+      const account = await change();
+      this.replicas.publish('account', [account.customerId]);
       return account;
     });
   }

@@ -45,6 +45,8 @@ export interface BgpIntakeOptions {
   clock: Clock;
   logger: Logger;
   book: PrefixBook;
+  /** Other replicas take messages in as well. */
+  isShared?: boolean;
   nodes: RoutedNodes;
   accounts: Pick<Accounts, 'get'>;
 }
@@ -54,6 +56,8 @@ class BatchRefused extends Error {}
 export class BgpIntake {
   private readonly options: BgpIntakeOptions;
   private readonly lanes = new Map<string, Promise<void>>();
+  /** Nodes whose messages will be read from the store. */
+  private readonly behind = new Set<string>();
   private readonly asked = new Map<string, number>();
   private readonly asking = new Set<Promise<void>>();
   private waiting = 0;
@@ -74,6 +78,7 @@ export class BgpIntake {
 
   async stop(): Promise<void> {
     this.unsubscribe?.();
+    this.unsubscribe = undefined;
     await this.idle();
     await Promise.all(this.asking);
   }
@@ -88,8 +93,22 @@ export class BgpIntake {
     return this.queue(nodeName, () => this.syncBook(nodeName));
   }
 
+  /** Messages of the node are in the store, taken in by whichever replica. */
+  follow(nodeName: string): void {
+    if (this.unsubscribe === undefined || this.behind.has(nodeName)) return;
+    this.behind.add(nodeName);
+    void this.queue(nodeName, async () => {
+      this.behind.delete(nodeName);
+      await this.catchUp(nodeName);
+    });
+  }
+
   private offer(message: TelemetryMessage): void {
-    if (!isRelevant(message)) return;
+    if (!isBgpMessage(message)) return;
+    if (this.options.isShared) {
+      this.follow(message.deviceId);
+      return;
+    }
     if (this.waiting >= WAITING_MAX) {
       // The gap is seen at the next batch or state, and a new snapshot mends it.
       this.options.logger.error('BGP message dropped: too many wait', {
@@ -121,7 +140,7 @@ export class BgpIntake {
     for (;;) {
       const filter = { moduleId: BGP_MODULE_ID, afterSeq, limit: CATCH_UP_PAGE };
       const page = await this.options.platform.queryTelemetry(nodeName, filter);
-      for (const message of page) if (isRelevant(message)) await this.take(message);
+      for (const message of page) if (isBgpMessage(message)) await this.take(message);
       const last = page.at(-1);
       if (!last) return;
       afterSeq = last.seq;
@@ -259,7 +278,7 @@ export class BgpIntake {
 }
 
 /** From the BGP module of the node and from no other identity of it. */
-function isRelevant(message: TelemetryMessage): boolean {
+export function isBgpMessage(message: TelemetryMessage): boolean {
   if (message.moduleId !== BGP_MODULE_ID) return false;
   return message.messageType === BGP_ROUTES_MESSAGE_TYPE || message.messageType === BGP_STATE_MESSAGE_TYPE;
 }

@@ -31,6 +31,8 @@ export interface HealthIntakeOptions {
   timeline: Timeline;
   /** Of the other small writers, so that they share the disk's syncs; default: one of its own. */
   commits?: CommitGroup;
+  /** Other replicas take messages in as well: then all are read from the store, where their order is certain. */
+  isShared?: boolean;
   /** A cache report up to this moment was added. */
   onReport?(toMs: number): void;
   /** After a message of the node was taken over. `isChange`: it says something that the judgement hangs on and the one before did not say. */
@@ -41,6 +43,9 @@ export class HealthIntake {
   private readonly options: HealthIntakeOptions;
   private readonly commits: CommitGroup;
   private readonly lanes = new Map<string, Promise<void>>();
+  /** Nodes whose messages will be read from the store, and how far they were. */
+  private readonly behind = new Set<string>();
+  private readonly readTo = new Map<string, number>();
   private waiting = 0;
   private unsubscribe: (() => void) | undefined;
 
@@ -59,7 +64,9 @@ export class HealthIntake {
 
   async stop(): Promise<void> {
     this.unsubscribe?.();
+    this.unsubscribe = undefined;
     await this.idle();
+    this.readTo.clear();
   }
 
   /** Resolves when nothing waits. */
@@ -67,8 +74,22 @@ export class HealthIntake {
     while (this.lanes.size > 0) await Promise.all(this.lanes.values());
   }
 
+  /** Messages of the node are in the store, taken in by whichever replica: they are taken over in the order of their seq. */
+  follow(nodeName: string): void {
+    if (this.unsubscribe === undefined || this.behind.has(nodeName)) return;
+    this.behind.add(nodeName);
+    this.queue(nodeName, async () => {
+      this.behind.delete(nodeName);
+      await this.catchUp(nodeName);
+    });
+  }
+
   private offer(message: TelemetryMessage): void {
-    if (!isRelevant(message)) return;
+    if (!isHealthMessage(message)) return;
+    if (this.options.isShared) {
+      this.follow(message.deviceId);
+      return;
+    }
     if (this.waiting >= INTAKE_WAITING_MAX) {
       this.options.logger.error('Health message left for the next start: too many wait', {
         node: message.deviceId,
@@ -97,13 +118,15 @@ export class HealthIntake {
   }
 
   private async catchUp(nodeName: string): Promise<void> {
-    let afterSeq = (await readStatus(this.options.db, nodeName)).telemetrySeq;
+    const { telemetrySeq } = await readStatus(this.options.db, nodeName);
+    let afterSeq = Math.max(telemetrySeq, this.readTo.get(nodeName) ?? 0);
     for (;;) {
       const page = await this.options.platform.queryTelemetry(nodeName, { afterSeq, limit: CATCH_UP_PAGE });
-      for (const message of page) if (isRelevant(message)) await this.take(message);
+      for (const message of page) if (isHealthMessage(message)) await this.take(message);
       const last = page.at(-1);
       if (!last) return;
       afterSeq = last.seq;
+      if (this.options.isShared) this.readTo.set(nodeName, afterSeq);
     }
   }
 
@@ -164,7 +187,7 @@ type Store = (trx: NodeDb, status: NodeStatus) => Promise<Taken>;
 const NOTHING_SAID: Taken = { events: [], isChange: false };
 
 /** Only edgeAgent speaks for the node's health; cache figures come from any module. */
-function isRelevant(message: TelemetryMessage): boolean {
+export function isHealthMessage(message: TelemetryMessage): boolean {
   if (message.messageType === 'health') return message.moduleId === '$edgeAgent';
   return message.messageType === 'cacheReport' && message.moduleId !== undefined;
 }

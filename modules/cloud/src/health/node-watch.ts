@@ -35,6 +35,8 @@ export interface NodeWatchOptions {
   probeOf(name: string): ProbeState;
   /** Of the other small writers, so that they share the disk's syncs; default: one of its own. */
   commits?: CommitGroup;
+  /** true: another replica judges the nodes, and was told. */
+  toLeader?(name: string): boolean;
   /** Called with every judgement, also when it is the one before. */
   onJudged?(name: string, judgement: StoredJudgement): void;
 }
@@ -50,7 +52,7 @@ export class NodeWatch {
   /** Monotonic: when the newest judgement was made. */
   private readonly judgedAtMs = new Map<string, number>();
   private readonly soon = new Set<string>();
-  private readonly stopping = new AbortController();
+  private stopping = new AbortController();
   private readonly commits: CommitGroup;
 
   constructor(options: NodeWatchOptions) {
@@ -83,6 +85,7 @@ export class NodeWatch {
 
   /** Something happened to the node: judge it anew. Calls while it is being judged lead to one more round. */
   wake(nodeName: string): Promise<void> {
+    if (this.options.toLeader?.(nodeName)) return Promise.resolve();
     const lane = this.lanes.get(nodeName);
     if (lane) {
       lane.again = true;
@@ -96,7 +99,7 @@ export class NodeWatch {
 
   /** The same, at most once in JUDGE_GAP_MS: for news of which one seldom comes alone. */
   wakeSoon(nodeName: string): void {
-    if (this.soon.has(nodeName) || this.stopping.signal.aborted) return;
+    if (this.options.toLeader?.(nodeName) || this.soon.has(nodeName) || this.stopping.signal.aborted) return;
     const { clock } = this.options;
     const waitMs = (this.judgedAtMs.get(nodeName) ?? Number.NEGATIVE_INFINITY) + JUDGE_GAP_MS - clock.monotonicMs();
     if (waitMs <= 0) {
@@ -116,6 +119,11 @@ export class NodeWatch {
     if (known?.state !== 'Healthy' || known.reasons.length > 0) this.wakeSoon(nodeName);
   }
 
+  /** A judgement that the leading replica made. */
+  keep(nodeName: string, judgement: StoredJudgement): void {
+    this.latest.set(nodeName, judgement);
+  }
+
   forget(nodeName: string): void {
     this.latest.delete(nodeName);
     this.judgedAtMs.delete(nodeName);
@@ -124,6 +132,7 @@ export class NodeWatch {
   async run(signal: AbortSignal): Promise<void> {
     const { clock, logger } = this.options;
     let pruneAtMs = 0;
+    this.stopping = new AbortController();
     while (!signal.aborted) {
       const nowMs = clock.monotonicMs();
       try {

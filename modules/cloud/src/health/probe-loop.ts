@@ -20,7 +20,7 @@ export interface ProbeLoopOptions {
   /** Called when a verdict changed. */
   onVerdict(nodeName: string, before: ProbeState, after: ProbeState): Promise<void>;
   /** Called with every result. */
-  onResult?(nodeName: string, result: ProbeResult): void;
+  onResult?(nodeName: string, result: ProbeResult, state: ProbeState): void;
 }
 
 interface Probed {
@@ -45,6 +45,14 @@ export class ProbeLoop {
 
   stateOf(nodeName: string): ProbeState {
     return this.probed.get(nodeName)?.state ?? PROBE_START;
+  }
+
+  /** What the replica that probes knows of a node; this one goes on from there when it takes over. */
+  keep(node: NodeRecord, state: ProbeState): void {
+    if (node.ipAddress === null) return;
+    const nowMs = this.options.clock.monotonicMs();
+    const target = `${node.ipAddress}:${node.httpPort}`;
+    this.probed.set(node.name, { target, state, sinceMs: nowMs, begunMs: nowMs });
   }
 
   /** Rounds until the signal; a round does not wait for slow nodes, and no node is probed twice at once. */
@@ -107,7 +115,7 @@ export class ProbeLoop {
     const isSame = known?.target === target && after.verdict === before.verdict;
     const sinceMs = isSame ? known.sinceMs : this.options.clock.monotonicMs();
     this.probed.set(node.name, { target, state: after, sinceMs, begunMs });
-    this.options.onResult?.(node.name, result);
+    this.options.onResult?.(node.name, result, after);
     if (after.verdict !== before.verdict) await this.options.onVerdict(node.name, before, after);
   }
 }

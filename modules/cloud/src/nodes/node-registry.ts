@@ -11,6 +11,7 @@ import { type Json, jsonEqual, type ModulesContent } from '@wayside/protocol';
 import type { Accounts } from '../accounts/accounts.ts';
 import { refusal } from '../errors.ts';
 import type { Actor, Platform } from '../platform.ts';
+import type { Turn } from '../replicas/replicas.ts';
 import type { FieldProblem, FieldRules, FieldWarning } from './field-complaints.ts';
 import { NodeDeployment } from './node-deployment.ts';
 import { checkFieldConflicts, type FieldsResult, readNodeFields } from './node-fields.ts';
@@ -37,17 +38,20 @@ export interface NodeRegistryOptions {
   accounts: Pick<Accounts, 'get' | 'defaultId'>;
   images: ImageNames;
   rules: Pick<FieldRules, 'driveSizeGbMin'>;
+  /** One change at a time, over all replicas; default: in this process. */
+  turn?: Turn;
   /** Told of every node that was created, changed or (undefined) deleted, before the caller has its answer. */
   onChange?(name: string, node: NodeRecord | undefined): Promise<void>;
 }
 
 export class NodeRegistry {
   private readonly options: NodeRegistryOptions;
-  private readonly turn = new Semaphore(1);
+  private readonly turn: Turn;
   private readonly deployment: NodeDeployment;
 
   constructor(options: NodeRegistryOptions) {
     this.options = options;
+    this.turn = options.turn ?? new Semaphore(1);
     this.deployment = new NodeDeployment(options);
   }
 

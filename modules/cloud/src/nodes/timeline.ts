@@ -1,10 +1,14 @@
 // What happened to a node, in order, bounded: deployments, connections, module changes, probe changes, registration, method calls.
 
+import type { Logger } from '@wayside/kit';
 import type { JsonObject } from '@wayside/protocol';
 import type { Actor } from '../platform.ts';
+import type { Replicas } from '../replicas/replicas.ts';
 import { CommitGroup } from '../store/commit-group.ts';
 import type { Db } from '../store/tables.ts';
+import { keepWriteOrder } from '../store/write-order.ts';
 import type { NodeDb, NodeTableMap } from './tables.ts';
+import { TimelineFeed } from './timeline-feed.ts';
 
 /** Events kept per node; the oldest go first. */
 export const EVENTS_PER_NODE_MAX = 5_000;
@@ -54,6 +58,7 @@ export class Timeline {
   private readonly commits: CommitGroup;
   private readonly listeners = new Set<TimelineListener>();
   private readonly sincePruning = new Map<string, number>();
+  private feed: TimelineFeed | undefined;
 
   /** `commits`: of the other small writers, so that they share the disk's syncs. */
   constructor(db: NodeDb, nowMs: () => number, commits = new CommitGroup(db as unknown as Db)) {
@@ -78,6 +83,7 @@ export class Timeline {
     };
     const node = await db.selectFrom('cache_node').select('name').where('name', '=', full.nodeName).executeTakeFirst();
     if (!node) return undefined;
+    await keepWriteOrder(db as unknown as Db, 'node_event');
     const { seq } = await db
       .insertInto('node_event')
       .values({
@@ -126,7 +132,24 @@ export class Timeline {
     return () => this.listeners.delete(listener);
   }
 
+  /** Tells the listeners of every replica. */
   publish(events: readonly TimelineEvent[]): void {
+    if (events.length === 0) return;
+    if (this.feed) this.feed.grew();
+    else this.tell(events);
+  }
+
+  /** With other replicas the listeners get what any of them wrote, in the order of seq, read from the store. */
+  async follow(replicas: Replicas, logger: Logger): Promise<void> {
+    if (replicas.number === 0) return;
+    this.feed = await TimelineFeed.open({
+      ...{ db: this.db, replicas, logger },
+      read: (page) => this.listAll(page),
+      tell: (events) => this.tell(events),
+    });
+  }
+
+  private tell(events: readonly TimelineEvent[]): void {
     for (const event of events) for (const listener of this.listeners) listener(event);
   }
 

@@ -10,18 +10,24 @@ import { CERTIFICATE_CHECK_MS, runCertificateRenewal } from './certificate-renew
 import { ensureServerIdentity, type ServerIdentity } from './server-identity.ts';
 
 function identity(isNew: boolean, notAfterMs: number): ServerIdentity {
-  return { authority: '', chain: '', privateKey: '', pin: '', notAfterMs, isNew };
+  return { authority: '', chain: `until ${notAfterMs}`, privateKey: '', pin: '', notAfterMs, isNew };
 }
 
-function startRenewal(answers: (ServerIdentity | Error)[], apply: (renewed: ServerIdentity) => void) {
+function startRenewal(
+  answers: (ServerIdentity | Error)[],
+  apply: (renewed: ServerIdentity) => void,
+  inUse = identity(false, 0),
+) {
   const clock = new FakeClock();
   const stop = new AbortController();
+  let last = inUse;
   const ensure = async () => {
-    const answer = answers.shift() ?? identity(false, 0);
+    const answer = answers.shift() ?? last;
     if (answer instanceof Error) throw answer;
+    last = answer;
     return answer;
   };
-  const running = runCertificateRenewal({ clock, logger: silentLogger, signal: stop.signal, ensure, apply });
+  const running = runCertificateRenewal({ clock, logger: silentLogger, signal: stop.signal, inUse, ensure, apply });
   const end = () => {
     stop.abort();
     return running;
@@ -33,7 +39,7 @@ describe('runCertificateRenewal()', () => {
   test('hands over new certificates only, and goes on after a failure', async () => {
     const applied: number[] = [];
     const answers = [identity(false, 1), new Error('disk full'), identity(true, 2), identity(false, 2)];
-    const { clock, end } = startRenewal(answers, (renewed) => applied.push(renewed.notAfterMs));
+    const { clock, end } = startRenewal(answers, (renewed) => applied.push(renewed.notAfterMs), identity(false, 1));
     await clock.advance(5 * CERTIFICATE_CHECK_MS);
     expect(applied).toEqual([2]);
     await end();
@@ -47,6 +53,14 @@ describe('runCertificateRenewal()', () => {
     });
     await clock.advance(4 * CERTIFICATE_CHECK_MS);
     expect(tries).toBe(2);
+    await end();
+  });
+
+  test('one that another replica made is taken over', async () => {
+    const applied: number[] = [];
+    const { clock, end } = startRenewal([identity(false, 7)], (renewed) => applied.push(renewed.notAfterMs));
+    await clock.advance(2 * CERTIFICATE_CHECK_MS);
+    expect(applied).toEqual([7]);
     await end();
   });
 

@@ -4,7 +4,7 @@ import { type Clock, describeError, type Logger, Semaphore } from '@wayside/kit'
 import { sql } from 'kysely';
 import type { Db } from '../store/tables.ts';
 import { type Notice, noticePayloads, sendNotice } from './notices.ts';
-import { ReplicaLine } from './replica-line.ts';
+import { ALIVE_LOCK, LEAD_LOCK, ReplicaLine } from './replica-line.ts';
 import type { NoticeListener, Replicas, Topic, Turn } from './replicas.ts';
 
 /** Ids that wait for the database; beyond it the oldest topic is dropped and every minute's review makes up for it. */
@@ -65,6 +65,19 @@ export class PostgresReplicas implements Replicas {
 
   get isLeader(): boolean {
     return this.#line.isLeader;
+  }
+
+  /** The session that holds the lead shows its number by its other lock. */
+  async leader(): Promise<number | undefined> {
+    if (this.isLeader) return this.number;
+    const { rows } = await sql<{ number: number }>`
+      select alive.objid::bigint as number from pg_locks lead join pg_locks alive on alive.pid = lead.pid
+      where lead.locktype = 'advisory' and lead.granted and lead.classid::bigint = ${LEAD_LOCK}
+        and lead.database = (select oid from pg_database where datname = current_database())
+        and alive.locktype = 'advisory' and alive.granted and alive.classid::bigint = ${ALIVE_LOCK}`.execute(
+      this.#options.db,
+    );
+    return rows[0]?.number;
   }
 
   publish(topic: Topic, ids: readonly string[]): void {

@@ -12,7 +12,7 @@ import { NOTICE_CHANNEL, type Notice, readNotice } from './notices.ts';
 
 /** Keys of session locks: ('WAYA', number) = this replica is alive, ('WAYL', 0) = it leads. */
 export const ALIVE_LOCK = 0x57_41_59_41;
-const LEAD_LOCK = 0x57_41_59_4c;
+export const LEAD_LOCK = 0x57_41_59_4c;
 /** How often it asks for the lead and whether the connection is alive. */
 const CHECK_MS = 1_000;
 const ANSWER_TIMEOUT_MS = 10_000;

@@ -14,13 +14,11 @@ export type Topic =
   | 'telemetry'
   /** The timeline grew. */
   | 'events'
-  /** Cache nodes that were created, changed or deleted. */
-  | 'node'
   /** Cache nodes to be judged anew. */
   | 'wake'
-  /** Cache nodes with a new judgement. */
+  /** Cache nodes with a new judgement or report. */
   | 'judged'
-  /** Cache nodes whose prefixes or reviews changed. */
+  /** Prefixes of cache nodes (`NODE PREFIX`), or all of a node (`NODE`), that are to be read again. */
   | 'prefixes'
   /** Accounts. */
   | 'account'
@@ -42,6 +40,8 @@ export interface Replicas {
   readonly number: number;
   /** Does this replica do the work that only one does? */
   readonly isLeader: boolean;
+  /** Number of the replica that leads; undefined = none at this moment. */
+  leader(): Promise<number | undefined>;
   /** Tells the other replicas, soon, each id once. After the commit of what it is about. */
   publish(topic: Topic, ids: readonly string[]): void;
   /** Notices of the others. Listeners do not throw. */
@@ -61,6 +61,10 @@ export class SingleReplica implements Replicas {
   readonly #closing = new AbortController();
   readonly #works = new Set<Promise<void>>();
   readonly #turns = new Map<string, Turn>();
+
+  async leader(): Promise<number> {
+    return this.number;
+  }
 
   publish(): void {}
 

@@ -6,7 +6,7 @@ import { readNewestReport } from '../health/cache-figures.ts';
 import { readStatus, type StoredJudgement } from '../health/node-status.ts';
 import type { NodeRecord } from '../nodes/node-record.ts';
 import type { NodeDb } from '../nodes/tables.ts';
-import { PrefixBook } from './prefix-book.ts';
+import { PrefixBook, type PrefixBookOptions } from './prefix-book.ts';
 import { EGRESS_AGE_MS_MAX, RoutedNodes } from './routed-nodes.ts';
 import { Routing } from './routing.ts';
 
@@ -30,14 +30,17 @@ export interface RoutingParts {
   clock: Clock;
   logger: Logger;
   accounts: Accounts;
+  /** Makes the book; over several replicas one that the leading one writes and the others mirror. */
+  makeBook?(options: PrefixBookOptions): PrefixBook;
 }
 
 /** Reads everything from the store; lookups are right from the first one on. */
 export async function openRouting(parts: RoutingParts, records: readonly NodeRecord[]): Promise<OpenRouting> {
   const { db, clock, logger, accounts } = parts;
   const nodes = new RoutedNodes();
-  const book = new PrefixBook({ db, clock, logger, accounts, nodes });
-  await book.load(records);
+  const options = { db, clock, logger, accounts, nodes };
+  const book = parts.makeBook?.(options) ?? new PrefixBook(options);
+  if (!parts.makeBook) await book.load(records);
   const reading = new Set<Promise<void>>();
   const readEgress = async (name: string) => {
     const newest = await readNewestReport(db, name);

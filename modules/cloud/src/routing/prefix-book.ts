@@ -52,6 +52,8 @@ export interface PrefixBookOptions {
   logger: Logger;
   accounts: Pick<Accounts, 'get'>;
   nodes: RoutedNodes;
+  /** After the commit: rows of these prefixes of the node changed, or (undefined) anything of it. */
+  onChanged?(name: string, prefixes?: readonly string[]): void;
 }
 
 export interface PrefixChange {
@@ -68,6 +70,11 @@ export class PrefixBook {
 
   constructor(options: PrefixBookOptions) {
     this.#options = options;
+  }
+
+  /** One at a time with the changes of the book, for what follows another replica's. */
+  inTurn<T>(work: () => Promise<T>): Promise<T> {
+    return this.#turn.run(work);
   }
 
   /** Fills the table from the store and brings typed-in prefixes to what the nodes' fields say. */
@@ -96,6 +103,7 @@ export class PrefixBook {
       await this.#syncManual(node);
       if (before && before.asn !== record.asn) await this.#reviewAll(node, undefined, true);
       await this.#checkSpace(node);
+      this.#options.onChanged?.(record.name);
     });
   }
 
@@ -107,6 +115,7 @@ export class PrefixBook {
       this.#dropClaims(node);
       this.#options.nodes.remove(name);
       await this.#reviewWaiting();
+      this.#options.onChanged?.(name);
     });
   }
 
@@ -226,6 +235,7 @@ export class PrefixBook {
       await putPrefixes(trx, rows);
       await also?.(trx);
     });
+    this.#tell(node, [...withdrawn, ...rows.map((row) => row.prefix)]);
     if (source !== node.record.prefixSource) return;
     for (const row of gone) this.claims.remove(parseIpPrefix(row.prefix), node);
     for (const row of rows) this.#follow(node, row);
@@ -291,6 +301,14 @@ export class PrefixBook {
     if (changed.length === 0) return;
     await this.#options.db.transaction().execute((trx) => putPrefixes(trx, changed));
     for (const row of changed) this.#follow(node, row);
+    this.#tell(
+      node,
+      changed.map((row) => row.prefix),
+    );
+  }
+
+  #tell(node: TrackedNode, prefixes: readonly string[]): void {
+    if (prefixes.length > 0) this.#options.onChanged?.(node.name, prefixes);
   }
 
   /** A claim that stands keeps its place against later ones of others, which wait from now on (an account took back that it is their transit). */
@@ -306,6 +324,7 @@ export class PrefixBook {
       const review: Review = { state: 'pending', code: 'Overlap', feedback: overlapText(row.prefix) };
       await putPrefixes(db, [{ ...theirs, ...review }]);
       this.claims.remove(rival.prefix, rival.node);
+      this.#tell(rival.node, [theirs.prefix]);
     }
   }
 
@@ -363,7 +382,8 @@ export class PrefixBook {
     const { accounts, db, nodes } = this.#options;
     const approved = (await readDecisions(db, node.name)).get(WHOLE_SPACE);
     if (approved?.decision === 'rejected') {
-      nodes.hold(node, `The IP space was rejected by ${approved.by}${approved.text && `: ${approved.text}`}`);
+      nodes.hold(node, rejectedText(approved));
+      this.#options.onChanged?.(node.name);
       return;
     }
     const account = accounts.get(node.record.customerId);
@@ -373,6 +393,7 @@ export class PrefixBook {
       this.#bounds.set(node, await this.#spaceOf(node));
     }
     nodes.hold(node, reviewSpace(this.#bounds.get(node)!, account, approved));
+    if (wasHeld !== (node.heldText !== undefined)) this.#options.onChanged?.(node.name);
     // Others may have claimed the same meanwhile: a held node stands in nobody's way.
     if (wasHeld && node.heldText === undefined) await this.#reviewAll(node);
     else if (!wasHeld && node.heldText !== undefined) await this.#reviewWaiting();
@@ -385,6 +406,11 @@ export class PrefixBook {
     }
     return counter.space();
   }
+}
+
+/** Why a node is held whose space an administrator rejected. */
+export function rejectedText({ by, text }: Pick<StoredDecision, 'by' | 'text'>): string {
+  return `The IP space was rejected by ${by}${text && `: ${text}`}`;
 }
 
 /** Of claims since the same moment the one of the first node by name is the earlier. */
