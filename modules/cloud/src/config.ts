@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { ConfigError, type LogLevel, loadConfig } from '@wayside/kit';
+import { ConfigError, type LogLevel, loadConfig, Secret } from '@wayside/kit';
 import { checkIpPrefix } from './addresses/ip-prefix.ts';
 
 const SCHEMA: object = JSON.parse(readFileSync(new URL('./config.schema.json', import.meta.url), 'utf8'));
@@ -10,6 +10,9 @@ const PACKAGE: { version: string } = JSON.parse(readFileSync(new URL('../package
 
 /** Version of this module, e.g. `0.1.0`. */
 export const CLOUD_VERSION = PACKAGE.version;
+
+/** As the schema says of databaseUrl. */
+const DATABASE_URL = /^postgres(ql)?:\/\/[^/]+\/[^/?]+/;
 
 /** Always in the certificate, so that health checks and operators on the machine itself need no further name. */
 const LOCAL_NAMES = ['localhost', '127.0.0.1'];
@@ -23,6 +26,8 @@ export interface CloudConfig {
   publicHttpsPort: number;
   publicMqttPort: number;
   stateDir: string;
+  /** PostgreSQL; absent = cloud.db in the state folder. */
+  databaseUrl?: Secret;
   imagePrefix: string;
   imageTag: string;
   installScript: string;
@@ -38,14 +43,32 @@ export interface CloudConfig {
 
 /** Reads the settings from the environment. Throws ConfigError with every problem. */
 export function loadCloudConfig(env: { [name: string]: string | undefined }): CloudConfig {
-  const loaded = loadConfig<CloudConfig>({ schema: SCHEMA, sources: { env } });
+  const loaded = loadConfig<CloudConfig & { databaseUrlFile?: string }>({ schema: SCHEMA, sources: { env } });
   refuseBadPrefixes(loaded.trustedProxies);
+  const { databaseUrlFile, ...settings } = loaded;
+  const databaseUrl = settings.databaseUrl ?? readDatabaseUrl(databaseUrlFile);
   const config = {
-    ...loaded,
+    ...settings,
+    ...(databaseUrl ? { databaseUrl } : {}),
     imageTag: loaded.imageTag ?? CLOUD_VERSION,
     installScript: loaded.installScript ?? fileURLToPath(new URL('../../../scripts/install.sh', import.meta.url)),
   };
   return Object.freeze(config);
+}
+
+function readDatabaseUrl(path: string | undefined): Secret | undefined {
+  if (path === undefined) return undefined;
+  const refuse = (message: string) =>
+    new ConfigError([{ path: 'WAYSIDE_CLOUD_DATABASE_URL_FILE (databaseUrlFile)', message }]);
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8').trim();
+  } catch (error) {
+    throw refuse(`is "${path}", which cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  if (!DATABASE_URL.test(text))
+    throw refuse(`is "${path}", its text is not as postgres://user:password@host:port/name`);
+  return new Secret(text);
 }
 
 function refuseBadPrefixes(prefixes: readonly string[]): void {

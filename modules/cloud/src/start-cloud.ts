@@ -20,6 +20,7 @@ import { HealthIntake } from './health/health-intake.ts';
 import { NodeWatch } from './health/node-watch.ts';
 import { followPlatform } from './health/platform-news.ts';
 import { ProbeLoop } from './health/probe-loop.ts';
+import { ProbeRows } from './health/probe-rows.ts';
 import { probeEvent } from './health/probe-verdict.ts';
 import { type CloudMetrics, createMetrics } from './health/prometheus.ts';
 import { createHubRouter } from './hub-api/router.ts';
@@ -35,7 +36,12 @@ import { ensureAdmin, ensureSecretFile } from './people/first-start.ts';
 import { People } from './people/people.ts';
 import { runCertificateRenewal } from './pki/certificate-renewal.ts';
 import { ensureServerIdentity, type ServerIdentity } from './pki/server-identity.ts';
+import { LeaderWork } from './replicas/leader-work.ts';
+import { NodeFace } from './replicas/node-face.ts';
+import { requireSharedState } from './replicas/shared-state.ts';
+import { LedPrefixBook } from './routing/led-prefix-book.ts';
 import { type OpenRouting, openRouting } from './routing/open-routing.ts';
+import type { PrefixBookOptions } from './routing/prefix-book.ts';
 import { ClientAddresses } from './steering/client-address.ts';
 
 const STATE_DIR_MODE = 0o700;
@@ -56,7 +62,7 @@ export interface RunningCloud {
 }
 
 interface Services extends ApiParts {
-  intake: HealthIntake;
+  nodeFace: NodeFace;
   metrics: CloudMetrics;
   unfollow(): Promise<void>;
   openRouting: OpenRouting;
@@ -67,15 +73,21 @@ interface Services extends ApiParts {
 export async function startCloud(config: CloudConfig, clock: Clock, logger: Logger): Promise<RunningCloud> {
   await mkdir(config.stateDir, { recursive: true, mode: STATE_DIR_MODE });
   const names = cloudNames(config);
-  const identity = await ensureServerIdentity(join(config.stateDir, 'ca'), names, clock.nowMs());
   const platform = await createPlatform({
-    dbPath: join(config.stateDir, 'cloud.db'),
+    dbPath: config.databaseUrl?.reveal() ?? join(config.stateDir, 'cloud.db'),
     clock,
     logger,
     hostNames: names as [string, ...string[]],
   });
   const loops = new AbortController();
+  // Replicas share the state folder: they make and renew what is in it one after another.
+  const ensureIdentity = () =>
+    platform.replicas
+      .turn('state folder')
+      .run(() => ensureServerIdentity(join(config.stateDir, 'ca'), names, clock.nowMs()));
   try {
+    const identity = await ensureIdentity();
+    await requireSharedState(platform.db.withTables<NodeTableMap>(), platform.replicas, identity);
     const services = await createServices(config, { clock, logger, platform, identity, loops: loops.signal });
     const server = await openHttps(config, services, platform, identity);
     const mqtt = await openMqtt(config, platform, identity).catch(async (error) => {
@@ -83,14 +95,14 @@ export async function startCloud(config: CloudConfig, clock: Clock, logger: Logg
       throw error;
     });
     const running = [
-      services.watch.run(loops.signal),
-      services.probes.run(loops.signal),
+      services.nodeFace.run(loops.signal),
       services.openRouting.run(loops.signal),
       services.fleetMinutes.run(loops.signal),
       services.audit.run(loops.signal),
       runCertificateRenewal({
         ...{ clock, logger, signal: loops.signal },
-        ensure: () => ensureServerIdentity(join(config.stateDir, 'ca'), names, clock.nowMs()),
+        inUse: identity,
+        ensure: ensureIdentity,
         apply: (renewed) => {
           server.setSecureContext(secureContext(renewed));
           mqtt.setCertificate({ certificate: renewed.chain, privateKey: renewed.privateKey });
@@ -106,8 +118,7 @@ export async function startCloud(config: CloudConfig, clock: Clock, logger: Logg
         loops.abort();
         await Promise.all([closeServer(server, CLOSE_GRACE_MS), mqtt.close()]);
         await Promise.all(running);
-        await services.intake.stop();
-        await services.bgpIntake.stop();
+        await services.nodeFace.stop();
         await services.openRouting.idle();
         await services.unfollow();
         await platform.close();
@@ -131,21 +142,39 @@ interface ServiceParts {
 async function createServices(config: CloudConfig, parts: ServiceParts): Promise<Services> {
   const { clock, logger, platform, identity, loops } = parts;
   const db: NodeDb = platform.db.withTables<NodeTableMap>();
-  const accounts = await Accounts.open(db, clock, await ensureCustomerId(db));
+  const { replicas, calls } = platform;
+  const start = replicas.turn('start');
+  const accounts = await Accounts.open(db, clock, await start.run(() => ensureCustomerId(db)), replicas);
   const people = new People({ db, clock, sessionMs: config.sessionHours * HOUR_MS });
-  await ensureAdmin(people, config.stateDir);
+  await start.run(() => ensureAdmin(people, config.stateDir));
   const clientAddresses = new ClientAddresses(config.trustedProxies);
   const access = new Access({ people, db, addresses: clientAddresses, authenticator: platform.authenticator });
   const audit = new AuditLog({ db, clock, logger, keepMs: config.auditDays * DAY_MS });
-  const timeline = new Timeline(db, () => clock.nowMs());
+  const { commits } = platform;
+  const timeline = new Timeline(db, () => clock.nowMs(), commits);
   const images = { prefix: config.imagePrefix, tag: config.imageTag };
   const rules = { driveSizeGbMin: config.driveSizeGbMin };
   const nodes: NodeRegistry = new NodeRegistry({
     ...{ db, platform, clock, logger, timeline, accounts, images, rules },
+    turn: replicas.turn('nodes'),
     onChange: (name, node) => opened.onNode(name, node),
   });
-  await nodes.repair();
-  const opened: OpenRouting = await openRouting({ db, clock, logger, accounts }, await nodes.list());
+  await start.run(() => nodes.repair());
+  const isShared = replicas.number !== 0;
+  const leader = new LeaderWork({ replicas, calls, clock });
+  const makeBook = (options: PrefixBookOptions) =>
+    new LedPrefixBook({
+      ...{ ...options, leader, findNode: (name) => nodes.find(name), readAccounts: () => accounts.read() },
+      onChanged: (name, prefixes) => nodeFace.prefixesChanged(name, prefixes),
+      onReviewed: async (customerId) => {
+        const own = (await nodes.list()).filter((node) => node.customerId === customerId);
+        for (const node of own) await bgpIntake.review(node.name);
+      },
+    });
+  const opened: OpenRouting = await openRouting(
+    { db, clock, logger, accounts, ...(isShared ? { makeBook } : {}) },
+    await nodes.list(),
+  );
   const metrics = createMetrics({
     db,
     platform,
@@ -155,19 +184,28 @@ async function createServices(config: CloudConfig, parts: ServiceParts): Promise
     version: CLOUD_VERSION,
   });
   const watch: NodeWatch = new NodeWatch({
-    ...{ db, platform, clock, logger, timeline },
+    ...{ db, platform, clock, logger, timeline, commits },
     heartbeatWindowMs: config.heartbeatWindowSecs * 1000,
     findNode: (name) => nodes.find(name),
-    listNodes: () => nodes.list(),
     probeOf: (name) => probes.stateOf(name),
-    onJudged: opened.onJudged,
+    onJudged: (name, judgement) => {
+      opened.onJudged(name, judgement);
+      nodeFace.judged(name, judgement);
+    },
+    toLeader: (name) => {
+      if (!replicas.isLeader) replicas.publish('wake', [name]);
+      return !replicas.isLeader;
+    },
   });
   const probes: ProbeLoop = new ProbeLoop({
     clock,
     logger,
     intervalMs: config.probeIntervalSecs * 1000,
     probe: probeDataPort,
-    onResult: metrics.onProbe,
+    onResult: (name, result, state) => {
+      metrics.onProbe(name, result);
+      void nodeFace.probed(name, state, false);
+    },
     listNodes: async () => {
       const all = await nodes.list();
       const expected = all.map(async (node) => (await watch.judgementOf(node)).state !== 'NotProvisioned');
@@ -175,6 +213,7 @@ async function createServices(config: CloudConfig, parts: ServiceParts): Promise
       return all.filter((_, index) => isExpected[index]);
     },
     onVerdict: async (nodeName, before, after) => {
+      await nodeFace.probed(nodeName, after, true);
       await timeline.record(probeEvent(nodeName, before, after));
       await watch.wake(nodeName);
     },
@@ -182,9 +221,11 @@ async function createServices(config: CloudConfig, parts: ServiceParts): Promise
   const fleetMinutes = new FleetMinutes({ db, clock, logger });
   const intake = new HealthIntake({
     onReport: (toMs) => fleetMinutes.note(toMs),
-    ...{ db, platform, clock, logger, timeline },
-    onNews: (nodeName) => {
-      void watch.wake(nodeName);
+    ...{ db, platform, clock, logger, timeline, commits, isShared },
+    onNews: (nodeName, isChange) => {
+      nodeFace.reported(nodeName);
+      if (isChange) watch.wakeSoon(nodeName);
+      else watch.noteBeat(nodeName);
       opened.onNews(nodeName);
       // A node that comes to life need not wait for its first round.
       if (probes.stateOf(nodeName).last !== null) return;
@@ -192,10 +233,16 @@ async function createServices(config: CloudConfig, parts: ServiceParts): Promise
     },
   });
   const { book, nodes: routed } = opened;
-  const bgpIntake = new BgpIntake({ db, platform, clock, logger, accounts, book, nodes: routed });
-  await bgpIntake.start();
-  const unfollow = followPlatform({ platform, timeline, logger, wake: (name) => watch.wake(name) });
-  await intake.start();
+  const bgpIntake: BgpIntake = new BgpIntake({
+    ...{ db, platform, clock, logger, accounts, book, nodes: routed, isShared },
+  });
+  const unfollow = followPlatform({ platform, timeline, logger, wake: async (name) => watch.wakeSoon(name) });
+  const probeRows = new ProbeRows(db, clock);
+  const nodeFace: NodeFace = new NodeFace({
+    ...{ db, clock, logger, replicas, platform, accounts, nodes, timeline, watch, probes, probeRows },
+    ...{ intake, bgpIntake, opened },
+  });
+  await nodeFace.start();
   const endpoint = { hostname: config.hostname, mqttPort: config.publicMqttPort, httpsPort: config.publicHttpsPort };
   const caCertificate = identity.authority;
   const registration = new Registration({
@@ -205,9 +252,17 @@ async function createServices(config: CloudConfig, parts: ServiceParts): Promise
   return {
     configurations: platform.configurations,
     deployments: platform.deployments,
-    ...{ db, platform, clock, logger, people, access, accounts, nodes, registration, timeline, watch, probes, intake },
-    ...{ fleetMinutes, metrics, unfollow, openRouting: opened, bgpIntake, routing: opened.routing, prefixes: opened.book },
-    ...{ clientAddresses, audit },
+    ...{ db, platform, clock, logger, people, access, accounts, nodes, registration, timeline, watch, probes },
+    ...{
+      fleetMinutes,
+      metrics,
+      unfollow,
+      openRouting: opened,
+      bgpIntake,
+      routing: opened.routing,
+      prefixes: opened.book,
+    },
+    ...{ clientAddresses, audit, nodeFace },
     version: CLOUD_VERSION,
     caCertificate,
     mqttPort: config.publicMqttPort,
