@@ -52,6 +52,11 @@ export class EdgeAgent {
     return this.#state;
   }
 
+  /** The cloud has its reported properties as they are now. */
+  get isReported(): boolean {
+    return this.#section.isSent;
+  }
+
   /** Desired version that the agent knows of, applied or not. */
   get desiredVersion(): number {
     return this.#version;

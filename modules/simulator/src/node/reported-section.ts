@@ -10,10 +10,16 @@ export class ReportedSection {
   /** As the cloud has it. */
   #known: JsonObject = {};
   #wanted: JsonObject | undefined;
+  #sent: JsonObject | undefined;
   #isSending = false;
 
   constructor(figures: Figures) {
     this.#figures = figures;
+  }
+
+  /** The cloud has the newest wish. */
+  get isSent(): boolean {
+    return this.#wanted !== undefined && this.#sent === this.#wanted;
   }
 
   attach(client: DeviceClient, twin: TwinProperties): void {
@@ -38,8 +44,12 @@ export class ReportedSection {
     try {
       while (this.#client && this.#wanted) {
         const client = this.#client;
-        const patch = diffPatch(this.#known, this.#wanted);
-        if (Object.keys(patch).length === 0) return;
+        const wanted = this.#wanted;
+        const patch = diffPatch(this.#known, wanted);
+        if (Object.keys(patch).length === 0) {
+          this.#sent = wanted;
+          return;
+        }
         await client.report(patch);
         this.#figures.reports += 1;
         if (client === this.#client) this.#known = mergePatch(this.#known, patch);

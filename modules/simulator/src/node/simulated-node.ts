@@ -61,6 +61,8 @@ export class SimulatedNode {
   readonly #loops = new Set<Promise<void>>();
   readonly #opening = new Map<string, Promise<void>>();
   readonly #chance: Chance;
+  /** Of modules that are gone. */
+  readonly #ackedBefore = new Map<string, number>();
   #isStale = false;
 
   constructor(parts: NodeParts) {
@@ -82,14 +84,17 @@ export class SimulatedNode {
     return this.#isStale;
   }
 
-  /** All connections it wants are open, and its twin was read. */
+  /** Its twin was read, and every connection that its deployment asks for is open. */
   get isUp(): boolean {
-    return this.#parts.size > 1 && [...this.#parts.values()].every(({ session }) => session.client !== undefined);
+    const { state } = this.agent;
+    const isConnected = (moduleId: string) => this.#parts.get(moduleId)?.session.client !== undefined;
+    return state.lastDesired.version > 0 && [AGENT, HUB, ...runningNames(state)].every(isConnected);
   }
 
-  /** Module id -> number of its newest acknowledged message. */
+  /** Module id -> number of its newest acknowledged message; of a module that was removed and came back, those since then. */
   acked(): Map<string, number> {
-    return new Map([...this.#parts].map(([moduleId, { module }]) => [moduleId, module.outbox.acked]));
+    const now = [...this.#parts].map(([moduleId, { module }]) => [moduleId, module.outbox.acked] as const);
+    return new Map([...this.#ackedBefore, ...now]);
   }
 
   start(): void {
@@ -195,6 +200,7 @@ export class SimulatedNode {
     this.#parts.delete(moduleId);
     part.stopping.abort();
     await part.session.stop();
+    this.#ackedBefore.set(moduleId, part.module.outbox.acked);
   }
 
   /** The first time after a part of the interval: nodes that start together do not report together. */
