@@ -2,8 +2,8 @@
 
 import type { Gateway, GatewayLimits, Identity } from '@wayside/gateway';
 import { type Clock, describeError, type Logger } from '@wayside/kit';
-import { applyContent, readContent } from './deployments/apply-content.ts';
 import { CloudToDevice } from './c2d/c2d.ts';
+import { applyContent, readContent } from './deployments/apply-content.ts';
 import { Configurations } from './deployments/configurations.ts';
 import { Deployments } from './deployments/deployments.ts';
 import { Evaluator } from './deployments/evaluator.ts';
@@ -21,6 +21,8 @@ import { PlatformBus } from './platform-events.ts';
 import { leadReplicas, openReplicas } from './replicas/open-replicas.ts';
 import { ReplicaCalls } from './replicas/replica-calls.ts';
 import type { Replicas } from './replicas/replicas.ts';
+import type { MasterKeys } from './secrets/master-keys.ts';
+import { sealedStore } from './secrets/sealed-store.ts';
 import { CommitGroup } from './store/commit-group.ts';
 import { openStore, type StoreLocation } from './store/open-store.ts';
 import type { Db } from './store/tables.ts';
@@ -40,6 +42,8 @@ export interface PlatformOptions {
   /** The hub's own name first, then further names that tokens may be made for; without ports. */
   hostNames: readonly [string, ...string[]];
   gatewayLimits?: Partial<GatewayLimits>;
+  /** Secrets in the store are sealed with it; without it they lie there as they are. */
+  masterKeys?: MasterKeys;
 }
 
 /** The platform with what its own routes and listeners need besides. */
@@ -67,9 +71,10 @@ export interface HubPlatform extends Platform {
 /** Opens the store (CLOUD_STORE_FAILED) and starts the loops; nothing listens before the caller says so. */
 export async function createPlatform(options: PlatformOptions): Promise<HubPlatform> {
   const { clock, logger, hostNames } = options;
-  const db = await openStore(options.dbPath, (error) =>
+  const store = await openStore(options.dbPath, (error) =>
     logger.warn('A connection to the database broke', { error: describeError(error) }),
   );
+  const db = options.masterKeys ? await sealedStore(store, options.masterKeys, logger) : store;
   const replicas = await openReplicas(options.dbPath, { db, clock, logger }).catch(async (error) => {
     await db.destroy();
     throw error;
@@ -144,6 +149,8 @@ export async function createPlatform(options: PlatformOptions): Promise<HubPlatf
     applyContent: (deviceId, content, by, how) =>
       applyContent({ db, clock, evaluator }, deviceId, content, { ...how, ...(by === undefined ? {} : { by }) }),
     getContent: (deviceId) => readContent(db, deviceId),
+    getOwnDeployment: async (deviceId) =>
+      (await deployments.own(deviceId)) ?? { content: await readContent(db, deviceId), followsFields: false },
     ...historyCalls(db),
     on: (event, listener) => bus.on(event, listener),
     connectionStrings: () => connectionStrings(hostNames[0], policies),

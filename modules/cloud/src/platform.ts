@@ -143,6 +143,8 @@ export interface Platform {
   ): Promise<AppliedContent>;
   /** What is deployed now, in the form applyContent takes; {} before the first deployment. CLOUD_DEVICE_NOT_FOUND. */
   getContent(deviceId: string): Promise<ModulesContent>;
+  /** The last deployment made to this device alone, whatever configurations made of it; where none is known, what is deployed now. CLOUD_DEVICE_NOT_FOUND. */
+  getOwnDeployment(deviceId: string): Promise<{ content: ModulesContent; followsFields: boolean }>;
 
   /** CLOUD_METHOD_DEVICE_OFFLINE, CLOUD_METHOD_TIMEOUT, CLOUD_DEVICE_NOT_FOUND, CLOUD_MODULE_NOT_FOUND, CLOUD_ARGUMENT_INVALID. */
   invokeMethod(

@@ -18,6 +18,8 @@ type Listener = (value: never) => void;
 
 /** What the cache-node face asks of the IoT Hub face, in memory. */
 export class FakePlatform {
+  /** Devices whose last deployment was made from the fields. */
+  readonly followsFields = new Set<string>();
   readonly devices = new Map<string, DeviceIdentity>();
   readonly contents = new Map<string, ModulesContent>();
   readonly messages: TelemetryMessage[] = [];
@@ -74,7 +76,7 @@ export class FakePlatform {
     } as Partial<Twin> as Twin;
   }
 
-  async applyContent(deviceId: string, content: ModulesContent, by = '') {
+  async applyContent(deviceId: string, content: ModulesContent, by = '', how: { followsFields?: boolean } = {}) {
     this.appliedBy = by;
     if (this.applyFailure) {
       const failure = this.applyFailure;
@@ -82,6 +84,8 @@ export class FakePlatform {
       throw failure;
     }
     this.contents.set(deviceId, structuredClone(content));
+    if (how.followsFields) this.followsFields.add(deviceId);
+    else this.followsFields.delete(deviceId);
     this.desiredVersion += 1;
     return { desiredVersion: this.desiredVersion, modules: Object.keys(content) };
   }
@@ -89,6 +93,10 @@ export class FakePlatform {
   async patchTwin(deviceId: string, moduleId: string | undefined, patch: { desired?: JsonObject }): Promise<Twin> {
     this.twinPatches.push({ deviceId, moduleId, patch });
     return { deviceId } as Partial<Twin> as Twin;
+  }
+
+  async getOwnDeployment(deviceId: string) {
+    return { content: await this.getContent(deviceId), followsFields: this.followsFields.has(deviceId) };
   }
 
   async getContent(deviceId: string): Promise<ModulesContent> {

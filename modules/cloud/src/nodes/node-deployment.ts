@@ -1,7 +1,7 @@
 // What is deployed on a node, as far as it is made from the fields: it follows them until somebody deploys a manifest of their own.
 
 import { type Json, type JsonObject, jsonEqual, type ModulesContent } from '@wayside/protocol';
-import type { Actor, Platform } from '../platform.ts';
+import type { Actor, AppliedContent, Platform } from '../platform.ts';
 import { generateManifest, type ImageNames, manifestHash } from './node-manifest.ts';
 import type { NodeRecord } from './node-record.ts';
 import { readManifestHash, writeManifestHash } from './node-rows.ts';
@@ -11,7 +11,7 @@ const CACHE_MODULE_ID = 'MCC';
 
 export interface NodeDeploymentParts {
   db: NodeDb;
-  platform: Pick<Platform, 'applyContent' | 'getContent' | 'patchTwin'>;
+  platform: Pick<Platform, 'applyContent' | 'getContent' | 'getOwnDeployment' | 'patchTwin'>;
   images: ImageNames;
 }
 
@@ -29,8 +29,22 @@ export class NodeDeployment {
 
   async apply(node: NodeRecord, by: Actor): Promise<void> {
     const wanted = this.manifestOf(node);
-    await this.parts.platform.applyContent(node.name, wanted, by);
+    await this.parts.platform.applyContent(node.name, wanted, by, { followsFields: true });
     await writeManifestHash(this.parts.db, node.name, manifestHash(wanted));
+  }
+
+  /** A manifest of the operator's own. One that is just what the fields stand for keeps following them. */
+  deploy(node: NodeRecord, content: ModulesContent, by: Actor): Promise<AppliedContent> {
+    const followsFields = manifestHash(content) === manifestHash(this.manifestOf(node));
+    return this.parts.platform.applyContent(node.name, content, by, { followsFields });
+  }
+
+  /** A deployment made from the fields before deployments said so: configurations may lie on it from then on. Changes no version. */
+  async adopt(node: NodeRecord): Promise<void> {
+    const { platform } = this.parts;
+    const { content, followsFields } = await platform.getOwnDeployment(node.name);
+    if (followsFields || !(await this.isGenerated(node))) return;
+    await platform.applyContent(node.name, content, '', { followsFields: true });
   }
 
   /** Deploys the manifest of the changed fields where that of the fields before was deployed; did it? */
@@ -52,7 +66,7 @@ export class NodeDeployment {
   async replaceKey(before: NodeRecord, after: NodeRecord, by: Actor): Promise<void> {
     if (await this.follow(before, after, by)) return;
     const { platform } = this.parts;
-    const content = structuredClone(await platform.getContent(after.name));
+    const content = structuredClone((await platform.getOwnDeployment(after.name)).content);
     const agent = content.$edgeAgent?.['properties.desired'] as { modules?: JsonObject } | undefined;
     let isHeld = false;
     for (const module of Object.values(agent?.modules ?? {})) {
@@ -68,7 +82,9 @@ export class NodeDeployment {
 
   /** Is what is deployed made from the fields, by this version or the one that deployed it? */
   private async isGenerated(node: NodeRecord): Promise<boolean> {
-    const hash = manifestHash(await this.parts.platform.getContent(node.name));
+    // What configurations laid on it does not count.
+    const { content } = await this.parts.platform.getOwnDeployment(node.name);
+    const hash = manifestHash(content);
     if (hash === manifestHash(this.manifestOf(node))) return true;
     return hash === (await readManifestHash(this.parts.db, node.name));
   }

@@ -26,7 +26,7 @@ const NODES_MAX = 5_000;
 
 type RegistryPlatform = Pick<
   Platform,
-  'createEdgeDevice' | 'getDevice' | 'deleteDevice' | 'applyContent' | 'getContent' | 'patchTwin'
+  'createEdgeDevice' | 'getDevice' | 'deleteDevice' | 'applyContent' | 'getContent' | 'getOwnDeployment' | 'patchTwin'
 >;
 
 export interface NodeRegistryOptions {
@@ -165,8 +165,7 @@ export class NodeRegistry {
     by: Actor = '',
   ): Promise<{ desiredVersion: number; modules: string[] }> {
     return this.turn.run(async () => {
-      await this.get(name);
-      return this.options.platform.applyContent(name, content, by);
+      return this.deployment.deploy(await this.get(name), content, by);
     });
   }
 
@@ -186,7 +185,10 @@ export class NodeRegistry {
     for (const node of await this.list()) {
       try {
         const hasDevice = (await platform.getDevice(node.name)) !== undefined;
-        if (hasDevice && Object.keys(await platform.getContent(node.name)).length > 0) continue;
+        if (hasDevice && Object.keys(await platform.getContent(node.name)).length > 0) {
+          await this.deployment.adopt(node);
+          continue;
+        }
         logger.warn('Cache node has no device or no deployment, making it', { node: node.name });
         if (!hasDevice) await platform.createEdgeDevice(node.name);
         await this.deployment.apply(node, '');
