@@ -65,4 +65,17 @@ export const PEOPLE_ERRORS = {
     meaning: 'The user has as many API tokens, or the cloud as many open invitations, as are allowed.',
     action: 'Delete those that are not used.',
   },
+  CLOUD_MASTER_KEY_FAILED: {
+    meaning: 'The file of the master key, with which secrets in the store are sealed, is missing or cannot be used.',
+    action:
+      'Put the file back from a backup. Without it the keys of devices and policies are lost, and nodes must be provisioned again.',
+  },
+  CLOUD_SECRET_UNREADABLE: {
+    meaning: 'A secret in the store cannot be opened: the master key is another one, or somebody changed the store.',
+    action: 'Use store and master key of one backup; never copy one without the other.',
+  },
+  CLOUD_BACKUP_FAILED: {
+    meaning: 'A backup could not be written or read: wrong passphrase, damaged file, or a state folder that is in use.',
+    action: 'Read the message; a backup that cannot be read to its end has changed nothing.',
+  },
 } as const;
