@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo, LookupFunction } from 'node:net';
+import type { Worker } from 'node:worker_threads';
 import { type Logger, systemClock } from '@wayside/kit';
 import type { CacheConfig } from './config.ts';
 import { EgressBudget } from './deliver/egress-budget.ts';
@@ -22,7 +23,7 @@ import { OriginGate } from './origin/origin-gate.ts';
 import { OriginTable } from './origin/origins.ts';
 import { AccessLog } from './request/access-log.ts';
 import { OriginRelay } from './request/origin-relay.ts';
-import { ChunkLoader } from './store/chunk-loader.ts';
+import type { ChunkLoader } from './store/chunk-loader.ts';
 import { ENGINE_SLOT } from './store/object-state.ts';
 import { ObjectStore } from './store/object-store.ts';
 import { Scrubber } from './store/scrubber.ts';
@@ -39,6 +40,8 @@ export interface CacheNodeOptions {
   writeLine?: (line: string) => void;
   /** Awaited when content is served, before what no hit needs is loaded: that holds up the event loop. */
   settle?: () => Promise<void>;
+  /** Delivery threads that were started ahead (startDeliveryWorker). */
+  workers?: Worker[];
 }
 
 export interface CacheNode {
@@ -63,6 +66,7 @@ export async function startCacheNode({
   lookup,
   writeLine,
   settle,
+  workers,
 }: CacheNodeOptions): Promise<CacheNode> {
   const counters = new TrafficCounters();
   // The engine and its delivery threads; alone it needs nothing shared.
@@ -71,7 +75,7 @@ export async function startCacheNode({
   const egress = egressMemory === null ? null : new SharedEgress(egressMemory, ENGINE_SLOT);
   const budget = egress === null ? new EgressBudget() : new EgressBudget(egress, egress);
   const store = new ObjectStore(config.drives, logger, slots);
-  const loader = new ChunkLoader(store.hotBodies, logger);
+  const { loader } = store;
   const loopMark = `wayside-${randomBytes(6).toString('hex')}`;
   const client = new OriginClient({
     proxy: config.upstreamProxy,
@@ -133,7 +137,7 @@ export async function startCacheNode({
       ...{ connections, pace, memory },
       writeLine: accessLines.write,
     },
-    { threads, listen: contentListen, origins: originOptions, loopMark, settings: initial, egressMemory },
+    { threads, listen: contentListen, origins: originOptions, loopMark, settings: initial, egressMemory, workers },
   );
   const operate = new Operations({
     ...{ config, version, logger, store, loader, gate, fills, budget, connections, memory, purger },
@@ -172,6 +176,7 @@ export async function startCacheNode({
       await operate.stop();
       await accessLines.stop();
       await scrubber.stop();
+      await store.settle();
       store.stop();
       await client.close();
     },

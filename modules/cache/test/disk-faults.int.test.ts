@@ -230,7 +230,7 @@ describe('damage on disk', () => {
       await stored();
       await cache?.node.stop();
       const marker = join(directory, 'wayside-drive.json');
-      await writeFile(marker, JSON.stringify({ format: 'wayside-cache', version: 3, id: 'x' }));
+      await writeFile(marker, JSON.stringify({ format: 'wayside-cache', version: 4, id: 'x' }));
       const look = async () =>
         Promise.all(
           (await readdir(directory)).sort().map(async (name) => {
@@ -242,7 +242,7 @@ describe('damage on disk', () => {
       await cache?.open();
       await cache?.node.settings.take({ origins: { test: { hosts: HOST, url: origin.url } } });
       expect(driveOf().issue).toBe('Other');
-      expect(driveOf().issueText).toContain('its layout has version 3, wanted at most 2');
+      expect(driveOf().issueText).toContain('its layout has version 4, wanted at most 3');
       expect(await drawAll(wanted)).toEqual(wanted.map(() => 'BYPASS'));
       expect(await look()).toEqual(before);
     },

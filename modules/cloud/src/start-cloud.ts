@@ -12,7 +12,7 @@ import { apiRoutes } from './api/routes.ts';
 import { createWebApp } from './api/web-app.ts';
 import { AuditLog } from './audit/audit-log.ts';
 import { BgpIntake } from './bgp/bgp-intake.ts';
-import { CLOUD_VERSION, type CloudConfig, cloudNames, masterKeyPath } from './config.ts';
+import { CLOUD_VERSION, type CloudConfig, cloudNames } from './config.ts';
 import { createPlatform, type HubPlatform } from './create-platform.ts';
 import { probeDataPort } from './health/data-port.ts';
 import { FleetMinutes } from './health/fleet-minutes.ts';
@@ -42,7 +42,6 @@ import { requireSharedState } from './replicas/shared-state.ts';
 import { LedPrefixBook } from './routing/led-prefix-book.ts';
 import { type OpenRouting, openRouting } from './routing/open-routing.ts';
 import type { PrefixBookOptions } from './routing/prefix-book.ts';
-import { openMasterKeys } from './secrets/master-keys.ts';
 import { ClientAddresses } from './steering/client-address.ts';
 
 const STATE_DIR_MODE = 0o700;
@@ -74,9 +73,7 @@ interface Services extends ApiParts {
 export async function startCloud(config: CloudConfig, clock: Clock, logger: Logger): Promise<RunningCloud> {
   await mkdir(config.stateDir, { recursive: true, mode: STATE_DIR_MODE });
   const names = cloudNames(config);
-  const masterKeys = await openMasterKeys(masterKeyPath(config), true);
   const platform = await createPlatform({
-    masterKeys,
     dbPath: config.databaseUrl?.reveal() ?? join(config.stateDir, 'cloud.db'),
     clock,
     logger,

@@ -118,7 +118,7 @@ export class BodySender {
   /** Bytes the kernel took. */
   #sendfile(bytes: number): number {
     const fd = descriptorOf(this.#socket);
-    if (native === undefined || fd < 0 || this.#socket.writableLength > 0) return 0;
+    if (native === undefined || fd < 0 || this.#reader.fd < 0 || this.#socket.writableLength > 0) return 0;
     let done = 0;
     while (done < bytes) {
       const sent = native.sendfile(fd, this.#reader.fd, this.#position, bytes - done);
@@ -132,11 +132,19 @@ export class BodySender {
 
   /** One piece through the stream. Its pages are in memory (readableEnd said so), so the read does not wait. */
   #writePiece(readable: number): void {
-    const isProbe = native !== undefined && descriptorOf(this.#socket) >= 0;
+    const { memory } = this.#reader;
+    const isProbe = native !== undefined && memory === undefined && descriptorOf(this.#socket) >= 0;
     const wanted = Math.min(readable - this.#position, isProbe ? PROBE_BYTES : STREAM_PIECE_BYTES);
     const allowed = this.#budget.take(wanted);
     if (allowed === 0) {
       this.#budget.wait(this.#step);
+      return;
+    }
+    if (memory !== undefined) {
+      const from = this.#position;
+      this.#position += allowed;
+      this.#events.onBytes(allowed);
+      this.#response.write(memory.subarray(from, from + allowed), this.#resume);
       return;
     }
     const piece = Buffer.allocUnsafeSlow(allowed);

@@ -32,6 +32,8 @@ export interface OpeningClient {
 /** With the newest purge at the moment the origin was asked. */
 export interface AskedRequest extends OpeningRequest {
   since: number;
+  /** Asked before: its body broke off, or a purge came in between. */
+  isRetry?: boolean;
 }
 
 export type Opening =

@@ -17,6 +17,7 @@ import type { Fills } from './fills.ts';
 import { firstRange, wholeChunks } from './first-range.ts';
 import { type AskedRequest, isHttp, JOINED, type Opening, type OpeningRequest, resourceOf } from './opening.ts';
 import { NO_PURGES, type PurgeWatch } from './purge-watch.ts';
+import { receiveSmall } from './small-body.ts';
 import { UnstorableKeys } from './unstorable-keys.ts';
 
 export interface OpeningDeps {
@@ -28,6 +29,14 @@ export interface OpeningDeps {
   purges?: PurgeWatch;
   logger: Logger;
   now: () => number;
+}
+
+/** What of a representation a response brings. */
+interface Part {
+  sizeBytes: number;
+  start: number;
+  end: number;
+  isRanged: boolean;
 }
 
 export class Openings {
@@ -96,7 +105,7 @@ export class Openings {
   }
 
   /** @param range value of Range, null for a plain request */
-  async #ask(given: OpeningRequest, range: string | null): Promise<Opening> {
+  async #ask(given: OpeningRequest & { isRetry?: boolean }, range: string | null): Promise<Opening> {
     const request = { ...given, since: this.#purges.sequence };
     const { origin, stale } = request;
     const headers: string[] = [];
@@ -213,13 +222,9 @@ export class Openings {
     return this.#create(request, response, { sizeBytes: size, start, end, isRanged });
   }
 
-  async #create(
-    request: AskedRequest,
-    response: OpenResponse,
-    part: { sizeBytes: number; start: number; end: number; isRanged: boolean },
-  ): Promise<Opening> {
+  async #create(request: AskedRequest, response: OpenResponse, part: Part): Promise<Opening> {
     const { sizeBytes, start, end } = part;
-    const { origin, client } = request;
+    const { origin } = request;
     const { head, requestAtMs, responseAtMs } = response;
     const status = head.status === 206 ? 200 : head.status;
     const meta: ObjectMeta = {
@@ -233,10 +238,24 @@ export class Openings {
     const isWhole = start === 0 && end === sizeBytes;
     const key = await this.#storeKey(request, response);
     if (key === undefined || this.#isBeingFilled(key, request)) return this.#unstored(request, response, isWhole);
+    const small = isWhole ? await this.#deps.store.createSmall(key, sizeBytes, meta) : undefined;
+    if (small !== undefined) return this.#fillSmall(request, response, small, part);
+    return this.#fill(request, response, key, part, meta);
+  }
+
+  async #fill(
+    request: AskedRequest,
+    response: OpenResponse,
+    key: string,
+    part: Part,
+    meta: ObjectMeta,
+  ): Promise<Opening> {
+    const { sizeBytes, start, end } = part;
+    const { origin, client } = request;
+    const isWhole = start === 0 && end === sizeBytes;
     const object = await this.#deps.store.create(key, sizeBytes, meta);
     if (object === undefined) return this.#unstored(request, response, isWhole);
-    const isSpoiled = this.#spoiled.delete(request.variantKey ?? request.key);
-    if (isSpoiled || this.#purges.isOutdated(object.key, head.headers, request.since)) {
+    if (this.#isOutdated(request, key, response)) {
       await this.#deps.store.drop(object);
       response.abort();
       return this.#ask({ ...request, stale: undefined }, firstRange(request.range));
@@ -254,6 +273,40 @@ export class Openings {
     const fill = this.#deps.fills.of(object, { origin, target: request.target, client: client?.fields });
     fill.adopt(response, span, span.from * CHUNK_BYTES - start);
     return { kind: 'object', object, how: 'new' };
+  }
+
+  /** A small body is kept as a whole: everyone is served from memory, and no file is made for it. */
+  async #fillSmall(request: AskedRequest, response: OpenResponse, object: CacheObject, part: Part): Promise<Opening> {
+    const { store, fills } = this.#deps;
+    const { key, sizeBytes, meta } = object;
+    const startedAtMs = performance.now();
+    const retry = { ...request, stale: undefined, isRetry: true };
+    const received = await receiveSmall(response).catch(async (error) => {
+      fills.meters.end(startedAtMs, false);
+      await store.drop(object);
+      // Nobody heard anything yet, so it is asked for once more.
+      if (request.isRetry) throw error;
+      return null;
+    });
+    if (received === null) return this.#ask(retry, firstRange(request.range));
+    if (received.kind === 'slow') {
+      await store.drop(object);
+      return this.#fill(request, received.response, key, part, meta);
+    }
+    const { body } = received;
+    const isOutdated = this.#isOutdated(request, key, response);
+    if (isOutdated || body.length !== sizeBytes) await store.drop(object);
+    if (isOutdated) return this.#ask(retry, firstRange(request.range));
+    if (body.length !== sizeBytes) throw invalid(request, `a body of ${body.length} bytes, said to be ${sizeBytes}`);
+    fills.meters.end(startedAtMs, true);
+    await store.publish(object, body);
+    return { kind: 'object', object, how: 'new' };
+  }
+
+  /** A purge or an unsafe method came while it was asked for. */
+  #isOutdated(request: AskedRequest, key: string, { head }: OpenResponse): boolean {
+    const isSpoiled = this.#spoiled.delete(request.variantKey ?? request.key);
+    return isSpoiled || this.#purges.isOutdated(key, head.headers, request.since);
   }
 
   /** RFC 9110 15.5.17: the size tells the client; an empty object or a silent origin is asked again without a range. */

@@ -135,7 +135,7 @@ export class ContentHandler {
     if (!asksMore(request.headers, origin)) {
       let live = objects.peek(client.key);
       if (live?.meta.variants !== undefined) live = objects.peekVariant(live, lookupOf(request.headers));
-      if (live !== undefined && live.fd >= 0 && isSelected(live, client) && this.#isFresh(live, origin)) {
+      if (live?.isOpen && isSelected(live, client) && this.#isFresh(live, origin)) {
         delivery.deliver(client, live, null);
         return;
       }

@@ -6,6 +6,7 @@ import { describeError, type Logger } from '@wayside/kit';
 import type { BodyReader } from '../deliver/body-reader.ts';
 import { BodySender } from '../deliver/body-sender.ts';
 import type { EgressBudget, EgressShare } from '../deliver/egress-budget.ts';
+import { MemoryReader } from '../deliver/memory-reader.ts';
 import type { TransferSource } from '../fill/transfer.ts';
 import type { PacedBody, PaceKeeper } from '../listen/pace-keeper.ts';
 import type { TrafficCounters } from '../operate/traffic-counters.ts';
@@ -185,9 +186,10 @@ export class ObjectDelivery {
     share: EgressShare,
   ): void {
     const { response } = client;
+    const memory = object.isSmall ? object.hotBody : null;
     const begin = (socket: Socket) => {
       response.flushHeaders();
-      new ObjectBody(this.#deps, client, object, parts, presentBytes, isRange, socket, share).start();
+      new ObjectBody(this.#deps, client, object, memory, parts, presentBytes, isRange, socket, share).start();
     };
     response.once('close', () => share.leave());
     if (response.socket !== null) begin(response.socket);
@@ -223,6 +225,8 @@ class ObjectBody {
   readonly #object: ObjectView;
   readonly #parts: BodyPart[];
   readonly #isRange: boolean;
+  /** Of a small object: kept from here on, the object may lose it. */
+  readonly #memory: Buffer | null;
   readonly #socket: Socket;
   readonly #share: EgressShare;
   #presentBytes: number;
@@ -235,6 +239,7 @@ class ObjectBody {
     deps: ObjectDeliveryDeps,
     client: ClientRequest,
     object: ObjectView,
+    memory: Buffer | null,
     parts: BodyPart[],
     presentBytes: number,
     isRange: boolean,
@@ -247,6 +252,7 @@ class ObjectBody {
     this.#parts = parts;
     this.#presentBytes = presentBytes;
     this.#isRange = isRange;
+    this.#memory = memory;
     this.#socket = socket;
     this.#share = share;
   }
@@ -282,10 +288,9 @@ class ObjectBody {
 
   #sendRange(range: ByteRange): void {
     const { response } = this.#client;
-    const source = sourceOf(this.#client, this.#object);
     let reader: BodyReader;
     try {
-      reader = this.#deps.fills.reader(this.#object, source, range.start, range.end, this.#isRange);
+      reader = this.#reader(range);
     } catch (error) {
       this.#cut(error as Error);
       return;
@@ -302,6 +307,12 @@ class ObjectBody {
     });
     this.#sender.start();
     if (this.#close !== null) this.#paced ??= this.#deps.pace?.watch(this.#socket) ?? null;
+  }
+
+  #reader({ start, end }: ByteRange): BodyReader {
+    if (this.#memory !== null) return new MemoryReader(this.#object, this.#memory);
+    const source = sourceOf(this.#client, this.#object);
+    return this.#deps.fills.reader(this.#object, source, start, end, this.#isRange);
   }
 
   /** The head promised more than there is: only a cut connection tells the client. */

@@ -1,5 +1,6 @@
 // One stored representation: a sparse file on one drive, the map of its chunks, its headers, and who uses it.
 // Offsets in the file are offsets in the representation, so any range can go straight from the file to a socket.
+// A small one has a place in a slab file instead; it is read as a whole.
 
 import { close, fstatSync, open } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
@@ -10,6 +11,7 @@ import type { HeldObjects } from './held-objects.ts';
 import { type ObjectMeta, rangeValidator } from './object-meta.ts';
 import { ENGINE_SLOT, ObjectState, stampOf } from './object-state.ts';
 import { ObjectView } from './object-view.ts';
+import { readFully } from './stored-file.ts';
 
 const openFd = promisify(open) as (path: string, flags: string) => Promise<number>;
 
@@ -39,6 +41,8 @@ export interface ObjectHome {
   noteError(error: unknown): void;
   /** An object could not be written: nobody gets it from here on, what is there of it stays on the drive. */
   writeFailed(object: CacheObject, error: unknown): void;
+  /** Reads the body of a small object from its place; answers how many bytes came. */
+  readSlab?(object: CacheObject, buffer: Buffer): Promise<number>;
   /** Drops an object and deletes its file. */
   remove(object: CacheObject): Promise<void>;
 }
@@ -51,16 +55,30 @@ export class CacheObject extends ObjectView {
   work: ObjectWork | null = null;
   readonly dirtyPages = new Set<number>();
   isDirty = false;
+  /** Of a small object: where its body lies, -1 while it is not written yet. */
+  place: number;
+  /** Of a small object: its body until it is written. */
+  unwritten: Buffer | null = null;
+  isBeingWritten = false;
   #opening: Promise<number> | null = null;
   #closing = 0;
   #afterClose: (() => void) | null = null;
   readonly #reserved: Uint8Array;
 
-  constructor(drive: ObjectHome, id: number, key: string, sizeBytes: number, meta: ObjectMeta) {
+  /** @param place of a small object, -1 for a new one; null: it has a file of its own */
+  constructor(
+    drive: ObjectHome,
+    id: number,
+    key: string,
+    sizeBytes: number,
+    meta: ObjectMeta,
+    place: number | null = null,
+  ) {
     const count = chunkCount(sizeBytes);
     const state = new ObjectState(count, drive.stateSlots, ENGINE_SLOT);
-    super(id, key, meta, new ChunkMap(sizeBytes, state), state);
+    super(id, key, meta, new ChunkMap(sizeBytes, state), state, place !== null);
     this.drive = drive;
+    this.place = place ?? -1;
     this.#reserved = new Uint8Array(count);
   }
 
@@ -89,6 +107,13 @@ export class CacheObject extends ObjectView {
   setObsolete(): void {
     this.state.setObsolete();
     this.state.noteChange();
+  }
+
+  /** Reads a part of the stored bytes; answers how many came. */
+  async readStored(buffer: Buffer, bytes: number, position: number): Promise<number> {
+    if (!this.isSmall) return readFully(await this.open(), buffer, bytes, position);
+    if (this.unwritten !== null) return this.unwritten.copy(buffer);
+    return (await this.drive.readSlab?.(this, buffer)) ?? 0;
   }
 
   /** Opens the file once; `create` for a new object. */
@@ -121,6 +146,7 @@ export class CacheObject extends ObjectView {
 
   /** Closes the file unless somebody uses it, on whatever thread. Returns false when it stays open. */
   closeFile({ evenInUse = false } = {}): boolean {
+    if (this.isSmall) return this.unwritten === null;
     const fd = this.state.takeFd(evenInUse);
     if (fd >= 0) {
       this.#closing += 1;

@@ -6,7 +6,6 @@ import type { CacheObject } from './cache-object.ts';
 import { CHUNK_BYTES, chunkStart } from './chunk-map.ts';
 import { isChunkReady, warmUntilSecs } from './chunk-readiness.ts';
 import { HotBodies } from './hot-bodies.ts';
-import { readFully } from './stored-file.ts';
 
 /** Chunks read at the same time: the thread pool has 4 threads, more only queue there. */
 const LOADS_MAX = 8;
@@ -62,9 +61,8 @@ export class ChunkLoader {
     object.retain();
     const buffer = this.#buffers.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
     try {
-      const fd = await object.open();
       const wanted = object.chunks.chunkBytes(chunk);
-      const got = await readFully(fd, buffer, wanted, chunkStart(chunk));
+      const got = await object.readStored(buffer, wanted, chunkStart(chunk));
       this.coldLoads += 1;
       if (!object.chunks.has(chunk)) return;
       const body = buffer.subarray(0, got);
@@ -85,7 +83,7 @@ export class ChunkLoader {
       this.readErrors += 1;
       object.drive.noteError(error);
       // Fetched again and written anew, which makes a disk give the sector another place. An object that is obsolete by now tells its reader.
-      if (object.fd >= 0) {
+      if (object.fd >= 0 || object.isSmall) {
         object.dropChunk(chunk);
         return;
       }

@@ -8,10 +8,13 @@ import { CHUNKS_PER_PAGE, type ChunkPage, chunkCount } from './chunk-map.ts';
 import { INDEX_MIGRATIONS } from './index-schema.ts';
 import { IndexSelection, type SelectedRow, type Selection } from './index-selection.ts';
 import type { EvictionCandidate, EvictionQueue, SieveChange } from './sieve.ts';
+import type { LivePlace } from './slabs/slab-files.ts';
 import type { BitPage } from './visited-bits.ts';
 
 /** Rows read ahead of the eviction hand and of the scrubber. */
 const ROWS_AHEAD = 256;
+/** Rows of small objects that a sweep reads at a time. */
+const ROWS_OF_PLACES = 1000;
 /** Pages of the database's cache, KiB: look-ups of a large store stay in memory. */
 const CACHE_KIB = 64 * 1024;
 /** A larger index is not checked whole at the start, which would take 5 ms for each MiB: what is damaged is found out on use. */
@@ -30,6 +33,8 @@ export interface ObjectRow {
   filling: boolean;
   /** JSON of ObjectMeta. */
   meta: string;
+  /** Of a small object's body (slab-files.ts); null: it has a file of its own. */
+  place: number | null;
   /** Of the response (cache-tags.ts). */
   tags?: readonly string[];
 }
@@ -39,6 +44,7 @@ export interface ScrubRow {
   id: number;
   key: string;
   sizeBytes: number;
+  place: number | null;
 }
 
 export interface IndexChange {
@@ -63,6 +69,7 @@ interface RawRow {
   stored_bytes: number;
   filling: number;
   meta: string;
+  place: number | null;
 }
 
 export class DriveIndex implements EvictionQueue {
@@ -92,8 +99,8 @@ export class DriveIndex implements EvictionQueue {
     if (raw === undefined) return undefined;
     // The key was found in the table's index; where the two differ, the row is another object's.
     if (raw.key !== key) throw damaged(`the row of "${key}" is of "${raw.key}"`);
-    const { id, size_bytes, stored_bytes, filling, meta } = raw;
-    return { id, key, sizeBytes: size_bytes, storedBytes: stored_bytes, filling: filling === 1, meta };
+    const { id, size_bytes, stored_bytes, filling, meta, place } = raw;
+    return { id, key, sizeBytes: size_bytes, storedBytes: stored_bytes, filling: filling === 1, meta, place };
   }
 
   /** The stored chunk pages of an object. */
@@ -106,8 +113,26 @@ export class DriveIndex implements EvictionQueue {
     return this.#statements.pages.all(id) as unknown as ChunkPage[];
   }
 
-  has(id: number): boolean {
-    return this.#statements.storedBytes.get(id) !== undefined;
+  /** An object with a file of its own. */
+  hasFile(id: number): boolean {
+    const raw = this.#statements.place.get(id) as { place: number | null } | undefined;
+    return raw !== undefined && raw.place === null;
+  }
+
+  /** Where a small object's body lies; undefined for another one, or none. */
+  small(id: number): { place: number; sizeBytes: number } | undefined {
+    const raw = this.#statements.place.get(id) as { place: number | null; size_bytes: number } | undefined;
+    return raw === undefined || raw.place === null ? undefined : { place: raw.place, sizeBytes: raw.size_bytes };
+  }
+
+  /** Small objects with id > after, in order of arrival. */
+  places(after: number): LivePlace[] {
+    const rows = this.#statements.places.all(after, ROWS_OF_PLACES) as {
+      id: number;
+      place: number;
+      size_bytes: number;
+    }[];
+    return rows.map((raw) => ({ id: raw.id, place: raw.place, sizeBytes: raw.size_bytes }));
   }
 
   nextAfter(after: number): EvictionCandidate | undefined {
@@ -124,8 +149,8 @@ export class DriveIndex implements EvictionQueue {
 
   /** Objects with id > after, in order of arrival. */
   scrubRows(after: number): ScrubRow[] {
-    const rows = this.#statements.scrub.all(after, ROWS_AHEAD) as { id: number; key: string; size_bytes: number }[];
-    return rows.map((raw) => ({ id: raw.id, key: raw.key, sizeBytes: raw.size_bytes }));
+    const rows = this.#statements.scrub.all(after, ROWS_AHEAD) as unknown as RawRow[];
+    return rows.map(({ id, key, size_bytes, place }) => ({ id, key, sizeBytes: size_bytes, place }));
   }
 
   /** Up to `limit` objects that a selection names, with id > after, in order of id. */
@@ -182,8 +207,8 @@ export class DriveIndex implements EvictionQueue {
     const [page] = pages;
     const isInline = page !== undefined && chunkCount(row.sizeBytes) <= CHUNKS_PER_PAGE;
     const inline = isInline ? Buffer.concat([page.present, page.crcs]) : null;
-    const { id, key, sizeBytes, storedBytes, filling, meta } = row;
-    upsert.run(id, key, sizeBytes, storedBytes, filling ? 1 : 0, meta, inline);
+    const { id, key, sizeBytes, storedBytes, filling, meta, place } = row;
+    upsert.run(id, key, sizeBytes, storedBytes, filling ? 1 : 0, meta, inline, place);
     if (row.tags !== undefined) this.#selection.saveTags(id, row.tags);
     if (isInline) return;
     for (const { page: number, present, crcs } of pages) upsertPage.run(id, number, present, crcs);
@@ -253,15 +278,19 @@ function splitChunks(chunks: Uint8Array, count: number): { present: Uint8Array; 
 
 function prepareAll(db: DatabaseSync) {
   return {
-    byKey: db.prepare('SELECT id, key, size_bytes, stored_bytes, filling, meta FROM object WHERE key = ?'),
+    byKey: db.prepare('SELECT id, key, size_bytes, stored_bytes, filling, meta, place FROM object WHERE key = ?'),
     inline: db.prepare('SELECT chunks FROM object WHERE id = ?'),
     pages: db.prepare('SELECT page, present, crcs FROM page WHERE object_id = ?'),
     next: db.prepare('SELECT id, stored_bytes FROM object WHERE id > ? ORDER BY id LIMIT ?'),
-    scrub: db.prepare('SELECT id, key, size_bytes FROM object WHERE id > ? ORDER BY id LIMIT ?'),
+    scrub: db.prepare('SELECT id, key, size_bytes, place FROM object WHERE id > ? ORDER BY id LIMIT ?'),
+    place: db.prepare('SELECT place, size_bytes FROM object WHERE id = ?'),
+    places: db.prepare(
+      'SELECT id, place, size_bytes FROM object WHERE id > ? AND place IS NOT NULL ORDER BY id LIMIT ?',
+    ),
     maxId: db.prepare('SELECT COALESCE(MAX(id), 0) AS max_id FROM object'),
     storedBytes: db.prepare('SELECT stored_bytes FROM object WHERE id = ?'),
     upsert: db.prepare(
-      `INSERT INTO object (id, key, size_bytes, stored_bytes, filling, meta, chunks) VALUES (?, ?, ?, ?, ?, ?, ?)
+      `INSERT INTO object (id, key, size_bytes, stored_bytes, filling, meta, chunks, place) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (id) DO UPDATE SET stored_bytes = excluded.stored_bytes, filling = excluded.filling, meta = excluded.meta,
          chunks = COALESCE(excluded.chunks, chunks)`,
     ),

@@ -8,8 +8,11 @@ import { EdgeError } from '@wayside/kit';
 
 export const MARKER_FILE = 'wayside-drive.json';
 const FORMAT = 'wayside-cache';
-/** Version 2: the marker has an id; totals, eviction state and small objects' chunks lie in the index. */
-export const LAYOUT_VERSION = 2;
+/**
+ * Version 2: the marker has an id; totals, eviction state and small objects' chunks lie in the index.
+ * Version 3: bodies of small objects lie in slab files.
+ */
+export const LAYOUT_VERSION = 3;
 
 export interface DriveMarker {
   version: number;
@@ -20,6 +23,8 @@ export interface DriveMarker {
 /** Brings the files of a drive from layout n + 1 to n + 2, n being the place in the list. The index has its own steps. */
 const STEPS: readonly ((path: string) => void)[] = [
   // 1 -> 2: only the marker and the index differ.
+  () => {},
+  // 2 -> 3: new objects only; those of before keep their files.
   () => {},
 ];
 

@@ -8,6 +8,7 @@ import { silentLogger } from '@wayside/kit';
 import type { CacheObject } from './cache-object.ts';
 import { CHUNK_BYTES } from './chunk-map.ts';
 import type { Drive } from './drive.ts';
+import { LAYOUT_VERSION } from './drive-layout.ts';
 import { INDEX_MIGRATIONS } from './index-schema.ts';
 import type { ObjectMeta } from './object-meta.ts';
 import { ObjectStore } from './object-store.ts';
@@ -210,7 +211,7 @@ describe('layout', () => {
     ]);
     expect(drive.index.totals()).toEqual({ objects: 1, storedBytes: 8192, maxId: 1 });
     const marker = JSON.parse(readFileSync(join(drive.path, 'wayside-drive.json'), 'utf8'));
-    expect(marker).toMatchObject({ version: 2, id: expect.any(String) });
+    expect(marker).toMatchObject({ version: LAYOUT_VERSION, id: expect.any(String) });
     // Changed once, it is as new ones are.
     object.completeChunk(0, 99, 1);
     reopen();

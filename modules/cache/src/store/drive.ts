@@ -15,6 +15,9 @@ import type { SelectedRow, Selection } from './index-selection.ts';
 import type { ObjectMeta } from './object-meta.ts';
 import { RoomKeeper } from './room-keeper.ts';
 import { Sieve } from './sieve.ts';
+import { SlabFiles } from './slabs/slab-files.ts';
+import { SlabWriter } from './slabs/slab-writer.ts';
+import { StoredFile } from './stored-file.ts';
 
 /** Freed at once when the index cannot grow, bytes. */
 const INDEX_ROOM_BYTES = 1024 * 1024;
@@ -43,6 +46,8 @@ export class Drive implements ObjectHome {
   readonly #space: DriveSpace;
   readonly #room: RoomKeeper;
   readonly #log: IndexLog;
+  readonly #slabs: SlabFiles;
+  readonly #slabWriter: SlabWriter;
   /** A key is not here any more: evicted, dropped, or the drive is out. */
   onEvict: (key: string) => void = () => {};
   /** Called when the drive is in service again, before anything is served from it. */
@@ -55,6 +60,11 @@ export class Drive implements ObjectHome {
     this.capBytes = capBytes;
     this.files = new DriveFiles(path);
     this.#space = new DriveSpace(capBytes, this.files);
+    this.#slabs = new SlabFiles(path);
+    this.#slabWriter = new SlabWriter(this.#slabs, {
+      onWritten: (object) => this.markDirty(object),
+      onFailed: (object, error) => this.#bodyFailed(object, error),
+    });
     this.#service = new DriveService({
       ...{ path, files: this.files, space: this.#space, logger },
       onOpen: (index) => this.#takeOver(index),
@@ -179,12 +189,14 @@ export class Drive implements ObjectHome {
     index.setState({ clean: 0 });
     this.#space.start(storedBytes);
     this.#space.look(objects);
+    this.#slabs.start(this.#space.blocks(1));
     this.#startedAtMs = Date.now();
   }
 
   /** First out, then told: whoever is told asks for the object again at once, and must not find it here. */
   #letAllGo(reason: Error): void {
     this.onDown();
+    void this.#slabs.close();
     for (const object of [...this.live.values()]) this.#letGo(object, reason);
   }
 
@@ -210,6 +222,12 @@ export class Drive implements ObjectHome {
   writeFailed(object: CacheObject, error: unknown): void {
     this.noteError(error);
     this.#detach(object, error instanceof Error ? error : new Error('cannot write'));
+  }
+
+  /** A small object whose body cannot be written is served from memory to who has it, and is gone then. */
+  #bodyFailed(object: CacheObject, error: unknown): void {
+    this.noteError(error);
+    void this.remove(object);
   }
 
   #detach(object: CacheObject, reason: Error): void {
@@ -246,7 +264,8 @@ export class Drive implements ObjectHome {
     if (known !== undefined) return known;
     const pages = this.read((index) => index.pages(row.id, row.sizeBytes));
     if (pages === undefined) return undefined;
-    const object = new CacheObject(this, row.id, row.key, row.sizeBytes, JSON.parse(row.meta) as ObjectMeta);
+    const meta = JSON.parse(row.meta) as ObjectMeta;
+    const object = new CacheObject(this, row.id, row.key, row.sizeBytes, meta, row.place);
     for (const page of pages) object.chunks.loadPage(page);
     if (!object.chunks.isComplete && this.#room.isFull) return undefined;
     object.storedBytes = row.storedBytes;
@@ -304,9 +323,11 @@ export class Drive implements ObjectHome {
 
   async #removeRow(id: number, storedBytes: number): Promise<void> {
     const generation = this.#generation;
+    const small = this.read((index) => index.small(id));
     this.#log.remove(id);
     this.#sieve.forget(id);
-    await this.#unlink(id);
+    if (small === undefined) await this.#unlink(id);
+    else if (!(await this.#noted(this.#slabs.free(small.place, small.sizeBytes)))) return;
     this.#give(storedBytes, generation);
   }
 
@@ -320,6 +341,10 @@ export class Drive implements ObjectHome {
     this.onEvict(object.key);
     this.#log.remove(object.id, object);
     this.#sieve.forget(object.id);
+    if (object.isSmall) {
+      if (await this.#noted(this.#slabWriter.release(object))) this.#give(object.storedBytes, generation);
+      return;
+    }
     object.closeFile();
     await this.#unlink(object.id);
     const isFree = new Promise<void>((resolve) => {
@@ -337,6 +362,16 @@ export class Drive implements ObjectHome {
     if (generation === this.#generation) this.#space.give(bytes);
   }
 
+  /** False where blocks could not be given back; they count on until a sweep finds them. */
+  async #noted(freeing: Promise<boolean>): Promise<boolean> {
+    const isFree = await freeing.catch((error) => {
+      this.noteError(error);
+      return false;
+    });
+    if (!isFree) this.#leavesOrphans = true;
+    return isFree;
+  }
+
   async #unlink(id: number): Promise<void> {
     try {
       await unlink(this.objectPath(id));
@@ -348,17 +383,46 @@ export class Drive implements ObjectHome {
   }
 
   markDirty(object: CacheObject): void {
+    // It is noted when its body is where the index says.
+    if (object.isSmall && object.place < 0) return;
     this.#log.markDirty(object);
   }
 
   /** Resolves true once everything noted up to now is in the index and outlives the process; false when the drive cannot keep it. */
-  committed(): Promise<boolean> {
+  async committed(): Promise<boolean> {
+    await this.#slabWriter.idle();
     return this.#log.committed();
   }
 
   /** Writes all changes to the index in one transaction. */
   flush(): void {
     this.#log.flush();
+  }
+
+  /** New small objects can be kept: bodies of them, that is, up to SLAB_BODY_BYTES_MAX. */
+  get takesSmall(): boolean {
+    return this.takesMore && this.#slabWriter.takesMore && !this.#space.isShort;
+  }
+
+  /** All of a small object has come: it is written soon, and then noted for the index. */
+  keepBody(object: CacheObject, body: Buffer): void {
+    object.unwritten = body;
+    this.#slabWriter.add(object);
+  }
+
+  async readSlab(object: CacheObject, buffer: Buffer): Promise<number> {
+    return this.#slabs.read(object.place, buffer, object.sizeBytes);
+  }
+
+  /** Opens what is stored of an object, to be looked at beside its use. Rejects with the system's error. */
+  openStored({ id, place }: Pick<ObjectRow, 'id' | 'place'>): Promise<StoredFile> {
+    if (place === null) return StoredFile.open(this.objectPath(id));
+    return StoredFile.open(this.#slabs.pathOf(place), this.#slabs.offsetOf(place));
+  }
+
+  /** Resolves when all bodies that were taken are written. */
+  settle(): Promise<void> {
+    return this.#slabWriter.idle();
   }
 
   /** The room that an object takes was found to be another: what a broken fill left, or what a power cut took. */
@@ -392,14 +456,16 @@ export class Drive implements ObjectHome {
     this.#isSweeping = true;
     const generation = this.#generation;
     const isOver = () => signal.aborted || !this.isUp || generation !== this.#generation;
+    const holes = await this.#slabs.sweep((after) => this.read((index) => index.places(after)) ?? [], isOver);
     const swept = await this.files.sweep({
       writtenBeforeMs: this.#startedAtMs,
       isOver,
-      isKnown: (id) => this.live.has(id) || this.read((index) => index.has(id)) !== false,
+      // A small object may have the number of a file that was left: it has no file of its own.
+      isKnown: (id) => this.live.get(id)?.isSmall === false || this.read((index) => index.hasFile(id)) !== false,
     });
     if (!isOver()) this.#hasOrphans = false;
     this.#isSweeping = false;
-    return swept;
+    return swept + holes;
   }
 
   stop(): void {
@@ -407,6 +473,7 @@ export class Drive implements ObjectHome {
     for (const object of this.live.values()) object.closeFile({ evenInUse: true });
     // Without the mark the next start looks for orphans.
     if (!this.#hasOrphans && !this.#leavesOrphans) this.read((index) => index.setState({ clean: 1 }));
+    void this.#slabs.close();
     this.#service.close();
   }
 }

@@ -156,6 +156,7 @@ function rowOf(object: CacheObject) {
     storedBytes: object.storedBytes,
     filling: object.work?.isActive === true,
     meta: JSON.stringify(object.meta),
+    place: object.isSmall ? object.place : null,
     tags: tagsOf(object.meta.headers),
   };
 }

@@ -27,4 +27,6 @@ export const INDEX_MIGRATIONS: readonly string[] = [
    INSERT INTO state SELECT 'stored_bytes', COALESCE(SUM(stored_bytes), 0) FROM object;
    CREATE TABLE visited (page INTEGER PRIMARY KEY, bits BLOB NOT NULL);`,
   TAG_MIGRATION,
+  // Small objects: where their body lies (slabs/).
+  'ALTER TABLE object ADD COLUMN place INTEGER;',
 ];

@@ -1,7 +1,9 @@
 // All drives as one store: finds the object of a key, makes new ones on the drive where they fit, forgets what was evicted.
 
+import { crc32 } from 'node:zlib';
 import { EdgeError, type Logger } from '@wayside/kit';
 import { CacheObject } from './cache-object.ts';
+import { ChunkLoader } from './chunk-loader.ts';
 import { windowBytes } from './chunk-window.ts';
 import { Drive } from './drive.ts';
 import type { ObjectRow } from './drive-index.ts';
@@ -9,6 +11,7 @@ import { HotBodies } from './hot-bodies.ts';
 import type { ObjectMeta } from './object-meta.ts';
 import { OpenFiles } from './open-files.ts';
 import { noScrubFigures } from './scrub-figures.ts';
+import { SLAB_BODY_BYTES_MAX } from './slabs/slab-files.ts';
 
 /** Objects whose state is kept in memory; the rest is looked up in the index. */
 const LIVE_OBJECTS_MAX = 50_000;
@@ -25,6 +28,7 @@ export class ObjectStore {
   readonly drives: readonly Drive[];
   readonly hotBodies = new HotBodies();
   readonly scrubFigures = noScrubFigures();
+  readonly loader: ChunkLoader;
   readonly #byKey = new Map<string, CacheObject>();
   readonly #openFiles = new OpenFiles();
   readonly #logger: Logger;
@@ -36,6 +40,7 @@ export class ObjectStore {
   /** @param threads threads that use objects, the engine's own included */
   constructor(drives: readonly DriveSettings[], logger: Logger, threads = 1) {
     this.#logger = logger;
+    this.loader = new ChunkLoader(this.hotBodies, logger);
     this.drives = drives.map(({ path, sizeBytes }) => new Drive(path, sizeBytes, logger));
     for (const drive of this.drives) {
       drive.stateSlots = threads;
@@ -59,6 +64,11 @@ export class ObjectStore {
   async #sweep(drive: Drive): Promise<void> {
     const files = await drive.sweepOrphans(this.#stop.signal);
     if (files > 0) this.#logger.info('Swept files without an index entry', { path: drive.path, files });
+  }
+
+  /** Resolves when everything that has come is written: before stop(), so that a clean end loses nothing. */
+  async settle(): Promise<void> {
+    await Promise.all(this.drives.map((drive) => drive.settle()));
   }
 
   stop(): void {
@@ -142,6 +152,37 @@ export class ObjectStore {
     return object;
   }
 
+  /**
+   * A new small object, with room for its body; nobody finds it before publish(). What is made must be published or dropped.
+   * @returns undefined when no drive takes it that way
+   */
+  async createSmall(key: string, sizeBytes: number, meta: ObjectMeta): Promise<CacheObject | undefined> {
+    if (sizeBytes === 0 || sizeBytes > SLAB_BODY_BYTES_MAX) return undefined;
+    for (const drive of this.#drivesFor(sizeBytes, meta)) {
+      if (!drive.takesSmall) continue;
+      const object = new CacheObject(drive, drive.takeId(), key, sizeBytes, meta, -1);
+      drive.live.set(object.id, object);
+      if (await drive.reserve(object, 0, 1)) return object;
+    }
+    return undefined;
+  }
+
+  /** The body of a small object has come: from here on it stands for its key, a former one is dropped. */
+  async publish(object: CacheObject, body: Buffer): Promise<void> {
+    await this.#dropAll(object.key);
+    // The drive may have gone out meanwhile; whoever waits is served from memory all the same.
+    if (object.isObsolete) {
+      object.hotBody = Buffer.from(body);
+      return;
+    }
+    this.hotBodies.put(object, body);
+    object.completeChunk(0, crc32(body), this.loader.warmUntil());
+    const rival = this.#byKey.get(object.key);
+    if (rival !== undefined) await this.drop(rival);
+    this.#keep(object);
+    for (const drive of this.drives) if (drive === object.drive) drive.keepBody(object, object.hotBody as Buffer);
+  }
+
   /** Drops what there is of a key on all drives in service, also what cannot be served at the moment. */
   async #dropAll(key: string): Promise<void> {
     const live = this.#byKey.get(key);
@@ -154,6 +195,7 @@ export class ObjectStore {
 
   /** Opens the file of a found object; drops the object and returns false when the file is gone. */
   async ensureOpen(object: CacheObject): Promise<boolean> {
+    if (object.isSmall) return this.#ensureBody(object);
     const wasOpen = object.fd >= 0;
     try {
       await object.open();
@@ -174,6 +216,19 @@ export class ObjectStore {
       await this.drop(object);
       return false;
     }
+  }
+
+  /** Reads the body of a small object into memory; drops the object and returns false when it is not what it was. */
+  async #ensureBody(object: CacheObject): Promise<boolean> {
+    if (object.hotBody !== null) return true;
+    try {
+      await this.loader.load(object, 0);
+    } catch (error) {
+      if (!object.isObsolete) this.#logger.warn('Stored body cannot be read', { key: object.key, error });
+    }
+    if (object.isOpen) return true;
+    await this.drop(object);
+    return false;
   }
 
   /** Where a body without a length is received whole before it is passed on: the drive in service with the most room; undefined without any. */

@@ -17,6 +17,8 @@ export class ObjectView {
   readonly key: string;
   readonly state: ObjectState;
   readonly chunks: ChunkView;
+  /** It has no file of its own: its body is served from memory, and read into it before that. */
+  readonly isSmall: boolean;
   /** Headers as sent, prepared by the response side; void when meta changes. */
   preparedHeaders: string[] | null = null;
   #meta: ObjectMeta;
@@ -26,12 +28,13 @@ export class ObjectView {
   #ttlSecs: number | undefined;
   #validators: Validators | null = null;
 
-  constructor(id: number, key: string, meta: ObjectMeta, chunks: ChunkView, state: ObjectState) {
+  constructor(id: number, key: string, meta: ObjectMeta, chunks: ChunkView, state: ObjectState, isSmall = false) {
     this.id = id;
     this.key = key;
     this.state = state;
     this.chunks = chunks;
     this.#meta = meta;
+    this.isSmall = isSmall;
   }
 
   get sizeBytes(): number {
@@ -41,6 +44,11 @@ export class ObjectView {
   /** Descriptor of the file, -1 when it is not open. Stays good for as long as the caller holds a use. */
   get fd(): number {
     return this.state.fd;
+  }
+
+  /** Its bytes can be had without asking the drive for its file. */
+  get isOpen(): boolean {
+    return this.isSmall ? this.#hotBody !== null : this.state.fd >= 0;
   }
 
   get meta(): ObjectMeta {

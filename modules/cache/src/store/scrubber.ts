@@ -11,7 +11,7 @@ import type { Drive } from './drive.ts';
 import type { ScrubRow } from './drive-index.ts';
 import { native } from './native.ts';
 import type { ScrubFigures } from './scrub-figures.ts';
-import { StoredFile } from './stored-file.ts';
+import type { StoredFile } from './stored-file.ts';
 
 /** Read from one drive a second: 100 GB take 7 hours, and a disk has a tenth of its time to give at most. */
 export const SCRUB_BYTES_PER_SEC = 4 * 1024 * 1024;
@@ -142,7 +142,7 @@ export class Scrubber {
   async #scrub(drive: Drive, row: ScrubRow): Promise<void> {
     let file: StoredFile;
     try {
-      file = await StoredFile.open(drive.objectPath(row.id));
+      file = await drive.openStored(row);
     } catch (error) {
       await this.#onNoFile(drive, row, error);
       return;
@@ -152,6 +152,7 @@ export class Scrubber {
       for (let chunk = 0; chunk < (chunks?.count ?? 0); chunk += 1) {
         if (chunks?.has(chunk)) await this.#scrubChunk(drive, row, chunks, chunk, file);
       }
+      if (row.place !== null) return;
       const { bytes, writtenAtMs } = await file.size();
       if (this.#deps.clock.nowMs() - writtenAtMs > SETTLED_AFTER_MS) drive.noteStoredBytes(row.key, row.id, bytes);
     } finally {
@@ -192,7 +193,7 @@ export class Scrubber {
     const wanted = chunks.chunkBytes(chunk);
     const start = chunkStart(chunk);
     const crc = chunks.crc(chunk);
-    const wasCached = native?.cachedPages(file.fd, start, wanted) !== 0;
+    const wasCached = native?.cachedPages(file.fd, file.base + start, wanted) !== 0;
     let isRead = false;
     let isRight = false;
     try {
@@ -202,7 +203,7 @@ export class Scrubber {
     } catch (error) {
       drive.noteError(error);
     }
-    if (!wasCached) native?.dropPages(file.fd, start, wanted);
+    if (!wasCached) native?.dropPages(file.fd, file.base + start, wanted);
     this.figures.chunks += 1;
     this.figures.bytes += wanted;
     if (!isRight && drive.isUp) this.#onBad(drive, row, chunk, crc, isRead);
@@ -221,6 +222,10 @@ export class Scrubber {
       drive: drive.path,
       chunk,
     });
+    if (object.isSmall) {
+      void drive.remove(object);
+      return;
+    }
     const isHot = object.uses > 0 || drive.isVisited(object);
     object.dropChunk(chunk);
     if (isHot) this.#deps.onLost(object, chunk);

@@ -10,17 +10,21 @@ const statFd = promisify(fstat);
 export class StoredFile {
   readonly fd: number;
 
-  private constructor(fd: number) {
+  /** Offset of the stored bytes in the file. */
+  readonly base: number;
+
+  private constructor(fd: number, base: number) {
     this.fd = fd;
+    this.base = base;
   }
 
   /** Rejects with the system's error. */
-  static async open(path: string): Promise<StoredFile> {
-    return new StoredFile(await openFd(path, 'r'));
+  static async open(path: string, base = 0): Promise<StoredFile> {
+    return new StoredFile(await openFd(path, 'r'), base);
   }
 
   read(buffer: Buffer, length: number, position: number): Promise<number> {
-    return readFully(this.fd, buffer, length, position);
+    return readFully(this.fd, buffer, length, this.base + position);
   }
 
   /** Bytes as the file system counts them. */

@@ -45,6 +45,7 @@ export interface ObjectDescription {
   id: number;
   key: string;
   sizeBytes: number;
+  isSmall: boolean;
   meta: ObjectMeta;
   /** Of the object's ObjectState. */
   memory: ArrayBufferLike;

@@ -22,7 +22,16 @@ function make() {
   state.fd = fd;
   const map = new ChunkMap(SIZE, state);
   const meta = { headers: {}, requestAtMs: 0, responseAtMs: 0, host: 'h', ranged: true };
-  const description = { id: 1, key: 'k', sizeBytes: SIZE, meta, memory: state.memory, version: 0, hotBody: null };
+  const description = {
+    id: 1,
+    key: 'k',
+    sizeBytes: SIZE,
+    isSmall: false,
+    meta,
+    memory: state.memory,
+    version: 0,
+    hotBody: null,
+  };
   const replica = new Replica(description, 2, 1, () => {});
   const asked: string[] = [];
   const port = {

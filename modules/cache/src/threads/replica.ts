@@ -15,9 +15,9 @@ export class Replica extends ObjectView {
 
   /** @param onReleased a use of an object was given back that the engine may be waiting to close */
   constructor(description: ObjectDescription, slots: number, slot: number, onReleased: () => void) {
-    const { id, key, sizeBytes, meta, memory, version, hotBody } = description;
+    const { id, key, sizeBytes, isSmall, meta, memory, version, hotBody } = description;
     const state = new ObjectState(chunkCount(sizeBytes), slots, slot, memory);
-    super(id, key, meta, new ChunkView(sizeBytes, state), state);
+    super(id, key, meta, new ChunkView(sizeBytes, state), state, isSmall);
     this.#version = version;
     this.#onReleased = onReleased;
     this.bodyBytes = hotBody === null ? 0 : sizeBytes;

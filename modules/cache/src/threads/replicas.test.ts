@@ -14,6 +14,7 @@ function described(key: string, hotBody: Buffer | null = null) {
     id: 1,
     key,
     sizeBytes,
+    isSmall: false,
     meta: { headers: { etag: '"1"' }, requestAtMs: 0, responseAtMs: 0, host: 'h', ranged: true },
     memory: state.memory,
     version: state.version,

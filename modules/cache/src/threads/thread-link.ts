@@ -163,9 +163,9 @@ export class ThreadLink {
 }
 
 function describeObject(object: CacheObject): ObjectDescription {
-  const { id, key, sizeBytes, meta, state } = object;
+  const { id, key, sizeBytes, isSmall, meta, state } = object;
   // Another thread may have noticed that somebody wrote to the file.
   if (state.takeTampered()) object.hotBody = null;
   const { version, memory } = state;
-  return { id, key, sizeBytes, meta, memory, version, hotBody: object.hotBody?.buffer ?? null };
+  return { id, key, sizeBytes, isSmall, meta, memory, version, hotBody: object.hotBody?.buffer ?? null };
 }

@@ -61,6 +61,12 @@ export async function fetchObject(
     if (opening.kind !== 'object')
       return ended('unstored', 'the origin does not let it be stored, or no drive has room');
     object = opening.object;
+    // All of it came with the opening.
+    if (object.isSmall && opening.how === 'new') {
+      pace.charge(object.sizeBytes);
+      onBytes(object.sizeBytes);
+      return checked('stored', object, object.sizeBytes, expected);
+    }
   }
   const before = object.chunks.presentBytes(0, object.sizeBytes);
   const fetched = await complete(object, { origin, target }, deps, pace, signal, onBytes);
