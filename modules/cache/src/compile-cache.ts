@@ -22,13 +22,15 @@ export function privateFolder(path: string, uid: number = process.getuid?.() ?? 
   }
 }
 
-/** To be called before anything else is imported; modules imported before are not kept. Does nothing where there is no safe folder. */
-export function useCompileCache(path = join(tmpdir(), `wayside-cache-compiled-${process.getuid?.() ?? 'x'}`)): void {
-  if (getCompileCacheDir() === undefined) {
-    const folder = privateFolder(path);
-    if (folder === undefined) return;
-    enableCompileCache(folder);
-  }
+/** To be called before anything else is imported; modules imported before are not kept. Does nothing where there is no safe folder. @returns what worker threads find as NODE_COMPILE_CACHE in their environment, undefined for none */
+export function useCompileCache(
+  path = join(tmpdir(), `wayside-cache-compiled-${process.getuid?.() ?? 'x'}`),
+): string | undefined {
+  const isSet = getCompileCacheDir() !== undefined;
+  const folder = isSet ? undefined : privateFolder(path);
+  if (!isSet && folder === undefined) return undefined;
+  if (folder !== undefined) enableCompileCache(folder);
   // Node writes it at an orderly exit only.
   setTimeout(flushCompileCache, SAVE_AFTER_MS).unref();
+  return folder;
 }

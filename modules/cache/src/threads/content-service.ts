@@ -1,6 +1,7 @@
 // Serves clients: on this thread alone, or on delivery threads with this one as their engine.
 
 import type { AddressInfo } from 'node:net';
+import type { Worker } from 'node:worker_threads';
 import { closeServer, type Logger, listen } from '@wayside/kit';
 import type { EgressBudget } from '../deliver/egress-budget.ts';
 import type { Fills } from '../fill/fills.ts';
@@ -51,6 +52,8 @@ export interface ContentServiceOptions {
   settings: ThreadSettings;
   /** Of SharedEgress, for several threads. */
   egressMemory: SharedArrayBuffer | null;
+  /** Started ahead, for the first threads. */
+  workers?: Worker[] | undefined;
 }
 
 export class ContentService {
@@ -118,7 +121,7 @@ export class ContentService {
     }
     this.#threads = new DeliveryThreads(
       { ...this.#deps, admissions: new Admissions(this.#deps.origins), slow: this.#slow },
-      { ...this.#options, egressMemory, settings: this.#settings },
+      { ...this.#options, egressMemory, settings: this.#settings, workers: this.#options.workers ?? [] },
     );
     return this.#threads.start();
   }

@@ -1,7 +1,8 @@
 // A delivery thread: listens on the common port, answers hits by itself, hands everything else to the engine. Entry of the worker;
 // like main.ts it puts its rooms together, from what the engine says at its start.
 
-import { parentPort, workerData } from 'node:worker_threads';
+import { once } from 'node:events';
+import { parentPort } from 'node:worker_threads';
 import { closeServer, describeError, type LogFields, type Logger, listen } from '@wayside/kit';
 import { EgressBudget } from '../deliver/egress-budget.ts';
 import { ConnectionBudget } from '../listen/connection-budget.ts';
@@ -24,9 +25,10 @@ const COUNTERS_INTERVAL_MS = 200;
 /** Open requests get this long at the end. */
 const STOP_GRACE_MS = 3000;
 
-const start = workerData as ThreadStart;
 const port = parentPort;
 if (port === null) throw new Error('A delivery thread is started by the engine only');
+// The engine says nothing more before it hears that this thread is ready.
+const [start] = (await once(port, 'message')) as [ThreadStart];
 
 const outbox = new Outbox<ToEngine>((messages, transfer) => port.postMessage(messages, transfer));
 const logger = loggerOf({});

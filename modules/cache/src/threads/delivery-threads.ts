@@ -1,10 +1,11 @@
 // Starts the delivery threads, keeps as many running as wanted, tells them of new settings, and adds up what they count.
 
 import type { AddressInfo } from 'node:net';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { backoffDelayMs, type Logger } from '@wayside/kit';
 import { addSnapshots, type TrafficSnapshot, type TrafficSource } from '../operate/traffic-counters.ts';
 import type { ObjectStore } from '../store/object-store.ts';
+import { startDeliveryWorker } from './delivery-worker.ts';
 import type { ThreadSettings, ThreadStart, ToEngine, ToThread } from './messages.ts';
 import { Outbox } from './outbox.ts';
 import { fromPlainError } from './plain-error.ts';
@@ -30,6 +31,8 @@ export interface DeliveryThreadsOptions extends Pick<ThreadStart, 'listen' | 'or
   threads: number;
   settings: ThreadSettings;
   egressMemory: SharedArrayBuffer;
+  /** Started ahead by startDeliveryWorker(), for the first threads. */
+  workers?: Worker[];
 }
 
 /** One place for a thread; the thread in it may be a later one. */
@@ -170,7 +173,8 @@ export class DeliveryThreads implements TrafficSource {
       egressMemory,
     };
     const settingsNumber = this.#settingsNumber;
-    const worker = new Worker(new URL('./delivery-thread.ts', import.meta.url), { workerData: start });
+    const worker = this.#options.workers?.shift() ?? startDeliveryWorker();
+    worker.postMessage(start);
     const outbox = new Outbox<ToThread>((messages, transfer) => worker.postMessage(messages, transfer));
     const link = new ThreadLink(this.#deps, outbox);
     const startedAtMs = performance.now();
