@@ -39,6 +39,8 @@ export interface AgentPorts {
   engine: ManagementClient;
   sealer: Sealer;
   connect: (handlers: CloudHandlers) => Promise<CloudClient>;
+  /** PEM; the CA of the cloud is in it. */
+  trustBundle: () => Promise<string>;
   metrics: AgentMetrics;
   clock: Clock;
   logger: Logger;
@@ -161,6 +163,7 @@ export class Agent {
       },
       restartModule: (name) => (name === 'edgeAgent' ? this.#restartSelf() : this.#reconciler.restartModule(name)),
       supportBundle: (query, signal) => engine.supportBundle(query, signal),
+      trustBundle: this.#ports.trustBundle,
       clock,
       logger,
       requestTimeoutMs: config.requestTimeoutSecs * 1000,

@@ -41,6 +41,7 @@ await runMain(async () => {
       };
       return new AzureModuleClient(settings, await workload.trustBundle(), handlers, logger);
     },
+    trustBundle: () => workload.trustBundle(),
     metrics,
     clock: systemClock,
     logger,

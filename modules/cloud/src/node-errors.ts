@@ -45,6 +45,14 @@ export const NODE_ERRORS = {
     meaning: 'edgeAgent answered a method call of the cloud with an error status.',
     action: 'Read the message of the answer; for logs, check the name of the module and lower `tail`.',
   },
+  CLOUD_UPLOAD_REFUSED: {
+    meaning: 'A file was sent that nobody asked for, twice, too late, or with the wrong secret.',
+    action: 'Ask the node for it again (support bundle, logs).',
+  },
+  CLOUD_UPLOAD_NOT_FOUND: {
+    meaning: 'The node has sent no such file, or it is older than files are kept.',
+    action: 'Compare with the list of files of the node.',
+  },
   CLOUD_STREAM_LIMIT: {
     meaning: 'As many event streams are open as one replica serves.',
     action: 'Close unused pages or programs that listen to /api/v1/events.',

@@ -43,6 +43,7 @@ import { LedPrefixBook } from './routing/led-prefix-book.ts';
 import { type OpenRouting, openRouting } from './routing/open-routing.ts';
 import type { PrefixBookOptions } from './routing/prefix-book.ts';
 import { ClientAddresses } from './steering/client-address.ts';
+import { Uploads } from './uploads/uploads.ts';
 
 const STATE_DIR_MODE = 0o700;
 const HOUR_MS = 3_600_000;
@@ -219,6 +220,7 @@ async function createServices(config: CloudConfig, parts: ServiceParts): Promise
     },
   });
   const fleetMinutes = new FleetMinutes({ db, clock, logger });
+  const uploads = new Uploads({ db, clock, folder: join(config.stateDir, 'uploads') });
   const intake = new HealthIntake({
     onReport: (toMs) => fleetMinutes.note(toMs),
     ...{ db, platform, clock, logger, timeline, commits, isShared },
@@ -255,6 +257,7 @@ async function createServices(config: CloudConfig, parts: ServiceParts): Promise
     ...{ db, platform, clock, logger, people, access, accounts, nodes, registration, timeline, watch, probes },
     ...{
       fleetMinutes,
+      uploads,
       metrics,
       unfollow,
       openRouting: opened,

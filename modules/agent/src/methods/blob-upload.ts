@@ -1,12 +1,19 @@
 // Puts one block blob into the container that a SAS URL names. The URL is a secret: it never reaches a log or an error text.
 
 import { Readable } from 'node:stream';
+import { getCACertificates } from 'node:tls';
 import { EdgeError } from '@wayside/kit';
 import got, { HTTPError } from 'got';
 import { invalid } from './method-request.ts';
 
 const UPLOAD_TIMEOUT_MS = 20 * 60_000;
 const UPLOAD_RETRIES_MAX = 3;
+
+export interface UploadLink {
+  signal: AbortSignal;
+  /** PEM besides the system's roots; '' = none. */
+  trustBundle: string;
+}
 
 /** `sasUrl`: URL of a blob container with its query; https, or http for a storage emulator. */
 export function readSasUrl(text: string): URL {
@@ -31,12 +38,12 @@ export async function uploadBlob(
   name: string,
   content: Buffer | NodeJS.ReadableStream,
   contentType: string,
-  signal: AbortSignal,
+  link: UploadLink,
 ): Promise<void> {
   const headers = { 'x-ms-blob-type': 'BlockBlob', 'x-ms-version': '2021-12-02', 'content-type': contentType };
   try {
-    if (Buffer.isBuffer(content)) await putBytes(blobUrl(container, name), content, headers, signal);
-    else await putBytes(blobUrl(container, name), await collect(content), headers, signal);
+    if (Buffer.isBuffer(content)) await putBytes(blobUrl(container, name), content, headers, link);
+    else await putBytes(blobUrl(container, name), await collect(content), headers, link);
   } catch (error) {
     const reason = error instanceof HTTPError ? `the store answered ${error.response.statusCode}` : codeOf(error);
     throw new EdgeError('AGENT_UPLOAD_FAILED', `Cannot upload ${name} to ${container.host}: ${reason}`, {
@@ -46,12 +53,16 @@ export async function uploadBlob(
   }
 }
 
-async function putBytes(url: URL, body: Buffer, headers: { [name: string]: string }, signal: AbortSignal) {
+async function putBytes(url: URL, body: Buffer, headers: { [name: string]: string }, link: UploadLink) {
+  const { signal, trustBundle } = link;
+  // The system's roots stay: a store of the operator's own has a public certificate.
+  const certificateAuthority = trustBundle === '' ? [] : [trustBundle, ...getCACertificates('default')];
   await got(url, {
     method: 'PUT',
     body,
     headers,
     signal,
+    ...(certificateAuthority.length > 0 ? { https: { certificateAuthority } } : {}),
     timeout: { request: UPLOAD_TIMEOUT_MS },
     retry: { limit: UPLOAD_RETRIES_MAX, methods: ['PUT'] },
   });

@@ -13,6 +13,8 @@ export interface MethodPorts {
   source: LogSource;
   restartModule(name: string): Promise<void>;
   supportBundle(query: { [name: string]: string | undefined }, signal: AbortSignal): NodeJS.ReadableStream;
+  /** PEM: uploads may go to the cloud of the node, whose CA no system knows. */
+  trustBundle?(): Promise<string>;
   clock: Clock;
   logger: Logger;
   requestTimeoutMs: number;
@@ -116,8 +118,12 @@ export class AgentMethods {
     for (const item of request.items) {
       const packed = await packLog(source, identity, request, item, signal);
       const name = `${identity.iothub}/${identity.device}/${item.id}-${blobTime(clock.nowMs())}.${extension}`;
-      await uploadBlob(container, name, packed.bytes, contentType, signal);
+      await uploadBlob(container, name, packed.bytes, contentType, { signal, trustBundle: await this.#trustBundle() });
     }
+  }
+
+  async #trustBundle(): Promise<string> {
+    return (await this.#ports.trustBundle?.()) ?? '';
   }
 
   #uploadSupportBundle(payload: Json | undefined): Json {
@@ -135,7 +141,8 @@ export class AgentMethods {
     };
     const task = this.#tasks.start('UploadSupportBundle', async (signal) => {
       const name = `${identity.iothub}/${identity.device}/support-bundle-${blobTime(clock.nowMs())}.zip`;
-      await uploadBlob(container, name, supportBundle(query, signal), 'application/zip', signal);
+      const trustBundle = await this.#trustBundle();
+      await uploadBlob(container, name, supportBundle(query, signal), 'application/zip', { signal, trustBundle });
     });
     return toJson(task);
   }

@@ -5,6 +5,7 @@ import { refusal } from '../errors.ts';
 import { AGENT_NAME, HUB_NAME } from '../health/desired-modules.ts';
 import { actorOf, nameOf } from './node-routes.ts';
 import type { ApiParts } from './parts.ts';
+import { recordedMethod } from './recorded-method.ts';
 import { type Call, json, type Route, type Schema } from './route.ts';
 import { ref } from './schemas.ts';
 
@@ -81,29 +82,17 @@ async function callMethod(parts: ApiParts, call: Call) {
   const node = await parts.nodes.get(nameOf(call));
   const moduleId = call.params.module === undefined ? undefined : moduleIdOf(call.params.module);
   const body = call.body as MethodBody;
-  const by = actorOf(call);
-  const target = moduleId ?? 'the device';
-  const record = (outcome: string, status: number | null) =>
-    parts.timeline.record({
-      nodeName: node.name,
-      kind: 'method',
-      subject: moduleId ?? '',
-      text: `${by} called ${body.methodName} of ${target}: ${outcome}`,
-      details: { methodName: body.methodName, by, status },
-    });
-  try {
-    const answer = await parts.platform.invokeMethod(node.name, moduleId, {
+  const answer = await recordedMethod(
+    parts,
+    { nodeName: node.name, moduleId, by: actorOf(call) },
+    {
       methodName: body.methodName,
       ...('payload' in body ? { payload: body.payload } : {}),
       ...(body.responseTimeoutInSeconds === undefined ? {} : { responseTimeoutSecs: body.responseTimeoutInSeconds }),
       ...(body.connectTimeoutInSeconds === undefined ? {} : { connectTimeoutSecs: body.connectTimeoutInSeconds }),
-    });
-    await record(String(answer.status), answer.status);
-    return json(answer);
-  } catch (error) {
-    await record(error instanceof Error ? error.message : 'failed', null);
-    throw error;
-  }
+    },
+  );
+  return json(answer);
 }
 
 async function readLogs(parts: ApiParts, call: Call) {

@@ -19,6 +19,7 @@ import type { Platform } from '../platform.ts';
 import type { PrefixBook } from '../routing/prefix-book.ts';
 import type { Routing } from '../routing/routing.ts';
 import type { ClientAddresses } from '../steering/client-address.ts';
+import type { Uploads } from '../uploads/uploads.ts';
 
 export interface ApiParts {
   db: NodeDb;
@@ -41,6 +42,7 @@ export interface ApiParts {
   watch: NodeWatch;
   probes: ProbeLoop;
   fleetMinutes: FleetMinutes;
+  uploads: Uploads;
   version: string;
   /** PEM. */
   caCertificate: string;

@@ -60,7 +60,13 @@ interface RouteBase {
   success: {
     status: number;
     description: string;
-    contentType?: 'application/json' | 'text/plain' | 'text/csv' | 'application/x-pem-file' | 'text/event-stream';
+    contentType?:
+      | 'application/json'
+      | 'text/plain'
+      | 'text/csv'
+      | 'application/x-pem-file'
+      | 'text/event-stream'
+      | 'application/octet-stream';
     schema?: Schema;
   };
   /** HTTP statuses of its own refusals; those of the router come on top (openapi.ts). */

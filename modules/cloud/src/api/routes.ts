@@ -15,8 +15,10 @@ import type { ApiParts } from './parts.ts';
 import type { Route } from './route.ts';
 import { routingRoutes } from './routing-routes.ts';
 import { steeringRoutes } from './steering-routes.ts';
+import { uploadRoutes } from './upload-routes.ts';
 import { userRoutes } from './user-routes.ts';
 import { watchRoutes } from './watch-routes.ts';
+import { workRoutes } from './work-routes.ts';
 
 export function apiRoutes(parts: ApiParts): Route[] {
   const routes: Route[] = [];
@@ -24,6 +26,6 @@ export function apiRoutes(parts: ApiParts): Route[] {
   routes.push(...deploymentRoutes(parts), ...historyRoutes(parts));
   routes.push(...accountRoutes(parts), ...routingRoutes(parts), ...bgpRoutes(parts), ...steeringRoutes(parts));
   routes.push(...ownRoutes(parts), ...userRoutes(parts), ...auditRoutes(parts));
-  routes.push(...nodeKeyRoutes(parts), ...metricRoutes(parts));
+  routes.push(...nodeKeyRoutes(parts), ...metricRoutes(parts), ...workRoutes(parts), ...uploadRoutes(parts));
   return routes;
 }

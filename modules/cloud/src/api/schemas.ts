@@ -1,10 +1,10 @@
 // JSON Schemas of what /api/v1 takes and answers; components of the OpenAPI document.
 
+import { DEPLOYMENT_SCHEMAS } from './deployment-schemas.ts';
 import { METRIC_SCHEMAS } from './metric-schemas.ts';
 import { NODE_ANSWER, NODE_STATES, REASON } from './node-schemas.ts';
 import { PEOPLE_SCHEMAS } from './people-schemas.ts';
 import type { Schema } from './route.ts';
-import { DEPLOYMENT_SCHEMAS } from './deployment-schemas.ts';
 import { ROUTING_SCHEMAS } from './routing-schemas.ts';
 
 const text: Schema = { type: 'string' };
@@ -85,6 +85,19 @@ const MESSAGE = object({
   properties: anyObject,
   systemProperties: anyObject,
   body: { description: 'JSON when the body is JSON, else text, else {base64}.' },
+});
+
+const UPLOAD = object({
+  id: guid,
+  kind: { enum: ['supportBundle', 'logs'] },
+  state: { ...text, description: 'Running, Completed, Failed, Cancelled or Unknown.' },
+  message: text,
+  createdAtUtc: time,
+  createdBy: text,
+  storedAtUtc: timeOrNull,
+  fileName: text,
+  sizeBytes: integer,
+  correlationId: text,
 });
 
 export const SCHEMAS = {
@@ -173,6 +186,8 @@ export const SCHEMAS = {
     },
   }),
   ...DEPLOYMENT_SCHEMAS,
+  NodeUpload: UPLOAD,
+  NodeUploads: object({ uploads: { type: 'array', items: UPLOAD } }),
   ...METRIC_SCHEMAS,
   ...ROUTING_SCHEMAS,
   ...PEOPLE_SCHEMAS,

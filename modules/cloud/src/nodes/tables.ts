@@ -4,6 +4,7 @@ import type { Generated, Kysely } from 'kysely';
 import type { PeopleTables } from '../people/tables.ts';
 import type { RoutingTables } from '../routing/tables.ts';
 import type { Database } from '../store/tables.ts';
+import type { NodeUploadTable } from '../uploads/upload-rows.ts';
 
 export interface CloudSettingTable {
   name: string;
@@ -153,6 +154,7 @@ export interface NodeTables extends RoutingTables, PeopleTables {
   cache_minute: CacheMinuteTable;
   cache_last: CacheLastTable;
   fleet_minute: FleetMinuteTable;
+  node_upload: NodeUploadTable;
   traffic_slice: TrafficSliceTable;
 }
 

@@ -13,6 +13,7 @@ import { createPeopleTables } from './migrations/people-0001.ts';
 import { createReplicaTables } from './migrations/replicas-0001.ts';
 import { createRoutingTables } from './migrations/routing-0001.ts';
 import { createTrafficTables } from './migrations/traffic-0001.ts';
+import { createUploads } from './migrations/uploads-0001.ts';
 
 /** Names are kept in the database and run in their alphabetic order; every face prefixes its own ('hub-', 'node-'), so both can grow apart. */
 export const MIGRATIONS: { [name: string]: Migration } = {
@@ -26,6 +27,7 @@ export const MIGRATIONS: { [name: string]: Migration } = {
   'routing-0001': createRoutingTables,
   'hub-deployment-0001': createDeploymentTables,
   'traffic-0001': createTrafficTables,
+  'uploads-0001': createUploads,
   'people-0001': createPeopleTables,
   'replicas-0001': createReplicaTables,
 };
