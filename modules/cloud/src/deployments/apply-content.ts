@@ -43,7 +43,8 @@ export async function applyContent(
   { by = '', followsFields = false, origin = 'device' }: ApplyOptions = {},
 ): Promise<AppliedContent> {
   requireManifest(content);
-  const byOf = () => by;
+  // Whoever deploys is the cause, however new the configurations are.
+  const whoDeploys = () => ({ by, atMs: Number.POSITIVE_INFINITY });
   const done = await db.transaction().execute(async (trx) => {
     await requireEdgeDevice(trx, deviceId);
     const state = await requireState(trx, deviceId);
@@ -54,11 +55,11 @@ export async function applyContent(
     const nowMs = clock.nowMs();
     await saveDeployed(trx, deviceId, state.deployed, nowMs);
     const own: EffectiveDeployment = { origin, base: null, layers: [], composed: composeContent(content, []) };
-    const written = await evaluator.evaluate(trx, [state], byOf, follows ? undefined : own);
+    const written = await evaluator.evaluate(trx, [state], whoDeploys, follows ? undefined : own);
     await markDue(trx, [deviceId], by, nowMs);
     return { written, desiredVersion: (await requireTwin(trx, deviceId, EDGE_AGENT)).desiredVersion };
   });
-  evaluator.tell(done.written, byOf);
+  evaluator.tell(done.written);
   evaluator.wake();
   return {
     desiredVersion: done.desiredVersion,

@@ -18,10 +18,16 @@ export const ROUND_STEP_DEVICES = 200;
 const INSERT_ROWS_MAX = 200;
 const FLEET = 'fleet';
 
+/** Who made a device due, and when. */
+export interface Cause {
+  by: Actor;
+  atMs: number;
+}
+
 export interface DueDevice {
   deviceId: string;
   ticket: number;
-  by: Actor;
+  cause: Cause;
 }
 
 /** Call it in the transaction of the change. */
@@ -56,10 +62,10 @@ export async function claimDue(db: Db, devicesMax: number, nowMs: number): Promi
         .orderBy('device_id')
         .limit(devicesMax),
     )
-    .returning(['device_id', 'ticket', 'by_whom'])
+    .returning(['device_id', 'ticket', 'by_whom', 'due_ms'])
     .execute();
   return rows
-    .map((row) => ({ deviceId: row.device_id, ticket: row.ticket, by: row.by_whom }))
+    .map((row) => ({ deviceId: row.device_id, ticket: row.ticket, cause: { by: row.by_whom, atMs: row.due_ms } }))
     .sort((a, b) => (a.deviceId < b.deviceId ? -1 : 1));
 }
 
@@ -150,7 +156,11 @@ export async function stepRound(db: Db, nowMs: number): Promise<boolean> {
       await trx
         .insertInto('evaluation_due')
         .values(deviceIds.map((deviceId) => dueRow(deviceId, round.by_whom, nowMs)))
-        .onConflict((conflict) => conflict.column('device_id').doNothing())
+        .onConflict((conflict) => {
+          const known = conflict.column('device_id');
+          // The later cause is the one that the history names.
+          return round.by_whom === '' ? known.doNothing() : known.doUpdateSet({ by_whom: round.by_whom });
+        })
         .execute();
     }
     const isAtEnd = deviceIds.length < ROUND_STEP_DEVICES;

@@ -18,6 +18,7 @@ import { ConfigurationBook } from './configuration-rows.ts';
 import { askMetrics } from './custom-metrics.ts';
 import { type DeviceState, readDeviceStates } from './device-state.ts';
 import {
+  type Cause,
   claimDue,
   type DueDevice,
   markDue,
@@ -100,7 +101,7 @@ export class Evaluator {
   async evaluate(
     trx: Db,
     states: readonly DeviceState[],
-    byOf: (deviceId: string) => string,
+    causeOf: (deviceId: string) => Cause,
     own?: EffectiveDeployment,
   ): Promise<WrittenPlan[]> {
     const configurations = await this.book.read(trx);
@@ -108,7 +109,8 @@ export class Evaluator {
     const written: WrittenPlan[] = [];
     for (const state of states) {
       const plan: DevicePlan = planDevice(state, configurations, this.composer, own);
-      written.push(await writePlan(trx, state, plan, { by: byOf(state.deviceId), nowMs }));
+      const by = blame(plan, configurations, causeOf(state.deviceId));
+      written.push(await writePlan(trx, state, plan, { by, nowMs }));
     }
     return written;
   }
@@ -118,12 +120,12 @@ export class Evaluator {
     return planDevice(state, configurations, this.composer).effective?.base ?? undefined;
   }
 
-  tell(written: readonly WrittenPlan[], byOf: (deviceId: string) => string): void {
+  tell(written: readonly WrittenPlan[]): void {
     const { registry, twins } = this.parts;
-    for (const { deviceId, created, removed, changed } of written) {
+    for (const { deviceId, by, created, removed, changed } of written) {
       for (const moduleId of created) registry.tell(deviceId, moduleId, 'created');
       for (const moduleId of removed) registry.tell(deviceId, moduleId, 'deleted');
-      for (const change of changed) twins.tellDesired(change, byOf(deviceId));
+      for (const change of changed) twins.tellDesired(change, by);
     }
   }
 
@@ -172,22 +174,22 @@ export class Evaluator {
   }
 
   private async workBatch(due: readonly DueDevice[]): Promise<void> {
-    const whoOf = new Map(due.map(({ deviceId, by }) => [deviceId, by]));
-    const byOf = (deviceId: string) => whoOf.get(deviceId) ?? '';
+    const causes = new Map(due.map(({ deviceId, cause }) => [deviceId, cause]));
+    const causeOf = (deviceId: string) => causes.get(deviceId) ?? { by: '', atMs: this.parts.clock.nowMs() };
     const written = await retryConflicts(() =>
       parallelTransaction(this.parts.db).execute(async (trx) => {
         const states = await readDeviceStates(
           trx,
           due.map(({ deviceId }) => deviceId),
         );
-        const plans = await this.evaluate(trx, states, byOf);
+        const plans = await this.evaluate(trx, states, causeOf);
         // Module configurations may ask for modules that were only made now.
         const again = new Set(plans.filter(({ created }) => created.length > 0).map(({ deviceId }) => deviceId));
         for (const device of due) await settleDue(trx, device, again.has(device.deviceId));
         return plans;
       }),
     );
-    this.tell(written, byOf);
+    this.tell(written);
   }
 
   private async noteReported(): Promise<void> {
@@ -207,4 +209,15 @@ export class Evaluator {
         (reportedKeys.has('') || keys.some((key) => reportedKeys.has(key))),
     );
   }
+}
+
+/** A configuration in effect that changed after the device became due is the cause; else whoever made it due. */
+function blame(
+  { effective }: DevicePlan,
+  configurations: readonly CompiledConfiguration[],
+  { by, atMs }: Cause,
+): string {
+  const inEffect = effective ? [effective.base, ...effective.layers] : [];
+  const changed = configurations.filter(({ id, updatedAtMs }) => inEffect.includes(id) && updatedAtMs >= atMs);
+  return changed.sort((a, b) => a.updatedAtMs - b.updatedAtMs).at(-1)?.updatedBy ?? by;
 }

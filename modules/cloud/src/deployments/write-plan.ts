@@ -15,6 +15,7 @@ import type { DeploymentOrigin } from './tables.ts';
 /** What is to be told after the commit. */
 export interface WrittenPlan {
   deviceId: string;
+  by: Actor;
   created: string[];
   removed: string[];
   changed: ChangedTwin[];
@@ -38,7 +39,7 @@ export async function writePlan(
   await writeConfigured(trx, state, plan.configured, plan.remove);
   const agent = changed.find(({ twin }) => twin.moduleId === EDGE_AGENT)?.twin ?? state.modules.get(EDGE_AGENT)?.twin;
   await writeDeployed(trx, state, plan, { by, nowMs, desiredVersion: agent?.desiredVersion ?? 0 });
-  return { deviceId, created: plan.create, removed: plan.remove, changed };
+  return { deviceId, by, created: plan.create, removed: plan.remove, changed };
 }
 
 /** `configurations` of the twins: the whole device's on its own, edge deployments on $edgeAgent too, module settings on theirs. */
