@@ -17,7 +17,16 @@ import { NodeDeployment } from './node-deployment.ts';
 import { checkFieldConflicts, type FieldsResult, readNodeFields } from './node-fields.ts';
 import type { ImageNames } from './node-manifest.ts';
 import type { NodeFields, NodeRecord, NodeSecrets } from './node-record.ts';
-import { deleteNodeRow, insertNode, readNode, readNodes, updateNodeFields, writeCustomerKey } from './node-rows.ts';
+import {
+  countNodes,
+  deleteNodeRow,
+  insertNode,
+  readNode,
+  readNodes,
+  readRivals,
+  updateNodeFields,
+  writeCustomerKey,
+} from './node-rows.ts';
 import type { NodeDb } from './tables.ts';
 import { byWhom, type Timeline } from './timeline.ts';
 
@@ -80,11 +89,11 @@ export class NodeRegistry {
     return this.turn.run(async () => {
       const { customerId, rest } = this.accountOf(input);
       const { fields, secrets, warnings } = readOrRefuse(rest, this.rulesOf(customerId));
-      const others = await this.list();
-      if (others.length >= NODES_MAX) {
-        throw refusal('CLOUD_NODE_LIMIT', `Cannot create ${fields.name}: ${others.length} nodes, at most ${NODES_MAX}`);
+      const count = await countNodes(this.options.db);
+      if (count >= NODES_MAX) {
+        throw refusal('CLOUD_NODE_LIMIT', `Cannot create ${fields.name}: ${count} nodes, at most ${NODES_MAX}`);
       }
-      refuseConflicts(checkFieldConflicts(fields, others));
+      refuseConflicts(checkFieldConflicts(fields, await readRivals(this.options.db, fields)));
       const nowMs = this.options.clock.nowMs();
       const node: NodeRecord = {
         ...fields,
@@ -116,7 +125,7 @@ export class NodeRegistry {
     return this.turn.run(async () => {
       const before = await this.get(name);
       const { fields, secrets, warnings } = readOrRefuse(input, this.rulesOf(before.customerId), before);
-      const others = (await this.list()).filter((other) => other.name !== name);
+      const others = (await readRivals(this.options.db, fields)).filter((other) => other.name !== name);
       refuseConflicts(checkFieldConflicts(fields, others));
       const changed = changedKeys(before, { ...fields, ...secrets });
       if (changed.length === 0) return { node: before, followed: false, warnings };

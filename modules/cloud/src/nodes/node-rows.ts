@@ -10,6 +10,38 @@ export async function readNode(db: NodeDb, name: string): Promise<NodeRecord | u
   return row && toRecord(row);
 }
 
+export async function readNodeById(db: NodeDb, cacheNodeId: string): Promise<NodeRecord | undefined> {
+  const row = await db.selectFrom('cache_node').selectAll().where('cache_node_id', '=', cacheNodeId).executeTakeFirst();
+  return row && toRecord(row);
+}
+
+/** Those that have the name, in any case, or the address and port: what another node could be in conflict with. */
+export async function readRivals(
+  db: NodeDb,
+  { name, ipAddress, httpPort }: Pick<NodeRecord, 'name' | 'ipAddress' | 'httpPort'>,
+): Promise<NodeRecord[]> {
+  const rows = await db
+    .selectFrom('cache_node')
+    .selectAll()
+    .where((of) =>
+      of.or([
+        of('name_key', '=', name.toLowerCase()),
+        of.and([of('ip_address', '=', ipAddress ?? ''), of('http_port', '=', httpPort)]),
+      ]),
+    )
+    .orderBy('name')
+    .execute();
+  return rows.map(toRecord);
+}
+
+export async function countNodes(db: NodeDb): Promise<number> {
+  const { count } = await db
+    .selectFrom('cache_node')
+    .select((of) => of.fn.countAll<number>().as('count'))
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}
+
 /** By name, all of them. */
 export async function readNodes(db: NodeDb): Promise<NodeRecord[]> {
   return (await db.selectFrom('cache_node').selectAll().orderBy('name').execute()).map(toRecord);

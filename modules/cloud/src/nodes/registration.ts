@@ -14,7 +14,7 @@ import { FailureLimit } from '../people/failure-limit.ts';
 import type { Actor, Platform } from '../platform.ts';
 import { type ImageNames, imageOf } from './node-manifest.ts';
 import type { NodeRecord } from './node-record.ts';
-import { forgetServer, readNodes } from './node-rows.ts';
+import { forgetServer, readNodeById } from './node-rows.ts';
 import type { NodeDb } from './tables.ts';
 import { byWhom, type Timeline } from './timeline.ts';
 
@@ -113,8 +113,7 @@ export class Registration {
   }
 
   private async findNode(request: ProvisionRequest): Promise<NodeRecord> {
-    const nodes = await readNodes(this.options.db);
-    const node = nodes.find((candidate) => candidate.cacheNodeId === request.cacheNodeId);
+    const node = await readNodeById(this.options.db, request.cacheNodeId);
     const fits = [
       same(request.customerId, node?.customerId ?? ''),
       same(request.customerKey, node?.customerKey ?? ''),
