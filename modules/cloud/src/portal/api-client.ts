@@ -51,7 +51,12 @@ export interface Caller {
   token: string | undefined;
   /** Address of the browser's socket. */
   source: string;
+  /** Headers of the browser's request that tell who is behind proxies, and with which program. */
+  headers?: { [name: string]: string | string[] | undefined };
 }
+
+/** What the API reads of them is judged there: forwarded addresses count from trusted proxies alone. */
+const HANDED_ON = ['x-forwarded-for', 'forwarded', 'user-agent'];
 
 export interface RawAnswer {
   status: number;
@@ -100,6 +105,7 @@ function perform(
   const payload = call.body === undefined ? undefined : JSON.stringify(call.body);
   const headers = {
     host: 'portal',
+    ...handedOn(caller),
     ...(caller.token === undefined ? {} : { authorization: `Bearer ${caller.token}` }),
     ...(payload === undefined
       ? {}
@@ -118,6 +124,10 @@ function perform(
     request.once('timeout', () => request.destroy(new Error(`The API did not answer within ${CALL_TIMEOUT_MS} ms`)));
     request.end(payload);
   });
+}
+
+function handedOn({ headers = {} }: Caller): { [name: string]: string | string[] } {
+  return Object.fromEntries(HANDED_ON.flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]]])));
 }
 
 function connect(server: Server, source: string): Duplex {

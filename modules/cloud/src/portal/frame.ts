@@ -1,5 +1,6 @@
 // The frame of every page: head, navigation, title, the place where live parts say that they are out of date.
 
+import type { Right } from '../people/roles.ts';
 import type { Assets } from './assets.ts';
 import { postForm } from './form.ts';
 import { attributes, type Html, html, NOTHING } from './html.ts';
@@ -11,12 +12,16 @@ interface NavItem {
   section: Section;
   label: string;
   href: string;
+  right: Right;
 }
 
 const NAV: readonly NavItem[] = [
-  { section: 'overview', label: 'Overview', href: PORTAL },
-  { section: 'nodes', label: 'Cache nodes', href: `${PORTAL}/nodes` },
-  { section: 'routing', label: 'Routing', href: `${PORTAL}/routing` },
+  { section: 'overview', label: 'Overview', href: PORTAL, right: 'read' },
+  { section: 'nodes', label: 'Cache nodes', href: `${PORTAL}/nodes`, right: 'read' },
+  { section: 'deployments', label: 'Deployments', href: `${PORTAL}/deployments`, right: 'read' },
+  { section: 'routing', label: 'Routing', href: `${PORTAL}/routing`, right: 'read' },
+  { section: 'people', label: 'Users', href: `${PORTAL}/people`, right: 'admin' },
+  { section: 'audit', label: 'Audit log', href: `${PORTAL}/audit`, right: 'admin' },
 ];
 
 const NEXT_THEME = { auto: 'dark', dark: 'light', light: 'auto' } as const;
@@ -56,7 +61,7 @@ ${view.body}
 }
 
 function header(visit: Visit, section: Section): Html {
-  const items = NAV.map(
+  const items = NAV.filter(({ right }) => visit.may(right)).map(
     (item) =>
       html`<li><a href="${item.href}"${attributes({ 'aria-current': item.section === section ? 'page' : undefined })}>${item.label}</a></li>`,
   );
@@ -66,7 +71,7 @@ function header(visit: Visit, section: Section): Html {
 <nav aria-label="Main"><ul>${items}</ul></nav>
 <div class="who">
 ${themeSwitch(visit)}
-<span class="who-name" title="Role: ${person?.role}">${person?.username}<span class="who-role">${person?.role}</span></span>
+<a class="who-name" href="${PORTAL}/account"${attributes({ 'aria-current': section === 'account' ? 'page' : undefined })}>${person?.username}<span class="who-role">${person?.role}</span></a>
 ${postForm(visit, `${PORTAL}/sign-out`, html`<button type="submit" class="button quiet">Sign out</button>`)}
 </div>
 </header>`;
@@ -102,6 +107,15 @@ const NOTICES: { readonly [code: string]: string } = {
   restarted: 'The module was told to restart.',
   deployed: 'The deployment was accepted. The node reports when it runs.',
   'signed-out': 'You are signed out.',
+  reviewed: 'The decision is in force.',
+  'deployment-created': 'The deployment is created. Its nodes are told now.',
+  'deployment-deleted': 'The deployment was deleted.',
+  'user-deleted': 'The user was deleted.',
+  withdrawn: 'The invitation was withdrawn.',
+  password: 'The password was changed. Your other sessions have ended.',
+  'token-deleted': 'The token was deleted.',
+  'session-ended': 'The session has ended.',
+  joined: 'That worked. Sign in with your user name and password.',
 };
 
 function notice(visit: Visit): Html {

@@ -39,7 +39,7 @@ export function createPortal(options: PortalOptions): Router {
   const portal = new Portal(options, {
     open: (request, caller) =>
       visitOf(request, {
-        api: api.for({ token: caller?.token, source: sourceOf(request) }),
+        api: api.for({ token: caller?.token, source: sourceOf(request), headers: request.headers }),
         nowMs: options.clock.nowMs(),
         caller,
       }),
@@ -120,9 +120,9 @@ class Portal {
   };
 
   /** Who looks; undefined = nobody who is signed in. */
-  private async reading({ headers }: Request): Promise<Caller | undefined> {
+  private async reading({ headers, socket }: Request): Promise<Caller | undefined> {
     try {
-      return await this.options.access.callerOf({ method: 'GET', headers });
+      return await this.options.access.callerOf({ method: 'GET', headers, socket });
     } catch (error) {
       if (error instanceof EdgeError && error.code === 'CLOUD_SESSION_INVALID') return undefined;
       throw error;

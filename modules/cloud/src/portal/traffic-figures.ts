@@ -1,4 +1,4 @@
-// Figures of the overview tiles from the points of /traffic: maximum and average in and out, cache efficiency (connected-cache.md 1.8).
+// Ranges of the overview (connected-cache.md 1.8), and the answers of the API that its tiles and charts show.
 
 export const RANGES = ['1h', '12h', '1d', '7d', '14d', '30d'] as const;
 export type Range = (typeof RANGES)[number];
@@ -22,43 +22,26 @@ export interface TrafficAnswer {
   points: { atUtc: string; label: string; hits: number; misses: number; hitBytes: number; missBytes: number }[];
 }
 
-export interface TrafficFigures {
+/** Answer of GET /metrics and /nodes/{name}/metrics, as far as the tiles show it. */
+export interface MetricsAnswer {
   /** hit bytes / all bytes, 0..1; null without traffic. */
-  efficiency: number | null;
-  /** bit/s */
-  maxOut: number;
-  maxOutAtUtc: string | null;
-  maxIn: number;
-  maxInAtUtc: string | null;
-  averageOut: number;
-  averageIn: number;
-  outBytes: number;
+  cacheEfficiency: number | null;
+  /** To clients. */
+  out: RateAnswer;
+  /** From origins. */
+  in: RateAnswer;
+  inboundBytes: { sum: number };
+  /** Of all nodes together only. */
+  nodes?: { total: number; healthy: number; unhealthy: number };
+}
+
+export interface RateAnswer {
+  averageMbps: number;
+  /** Of the busiest minute. */
+  maxMbps: number;
+  maxAtUtc: string | null;
 }
 
 export function readRange(text: string | null): Range {
   return RANGES.find((range) => range === text) ?? '1d';
-}
-
-/** Out: what clients got. In: what origins sent. */
-export function trafficFigures(traffic: TrafficAnswer): TrafficFigures {
-  const figures: TrafficFigures = {
-    ...{ efficiency: null, maxOut: 0, maxOutAtUtc: null, maxIn: 0, maxInAtUtc: null },
-    ...{ averageOut: 0, averageIn: 0, outBytes: 0 },
-  };
-  let hitBytes = 0;
-  let missBytes = 0;
-  for (const point of traffic.points) {
-    hitBytes += point.hitBytes;
-    missBytes += point.missBytes;
-    const out = ((point.hitBytes + point.missBytes) * 8) / traffic.stepSecs;
-    const into = (point.missBytes * 8) / traffic.stepSecs;
-    if (out > figures.maxOut) Object.assign(figures, { maxOut: out, maxOutAtUtc: point.atUtc });
-    if (into > figures.maxIn) Object.assign(figures, { maxIn: into, maxInAtUtc: point.atUtc });
-  }
-  const spanSecs = Math.max(traffic.stepSecs, (Date.parse(traffic.toUtc) - Date.parse(traffic.fromUtc)) / 1000);
-  figures.outBytes = hitBytes + missBytes;
-  figures.averageOut = (figures.outBytes * 8) / spanSecs;
-  figures.averageIn = (missBytes * 8) / spanSecs;
-  figures.efficiency = figures.outBytes > 0 ? hitBytes / figures.outBytes : null;
-  return figures;
 }

@@ -4,7 +4,18 @@ import { formatBitRate, formatBytes, formatShare } from './format.ts';
 import { attributes, type Html, type HtmlValue, html, withQuery } from './html.ts';
 import type { Table } from './table.ts';
 import { timeElement } from './time.ts';
-import { RANGE_WORDS, RANGES, type Range, type TrafficAnswer, type TrafficFigures } from './traffic-figures.ts';
+import {
+  type MetricsAnswer,
+  RANGE_WORDS,
+  RANGES,
+  type Range,
+  type RateAnswer,
+  type TrafficAnswer,
+} from './traffic-figures.ts';
+
+const MEGA = 1e6;
+/** From here on it is called good (connected-cache.md 1.8). */
+const GOOD_EFFICIENCY = 0.9;
 
 export interface Tile {
   label: string;
@@ -31,27 +42,24 @@ export function rangePicker(base: string, current: Range, query: { [name: string
   return html`<nav class="segments" aria-label="Time range">${links}</nav>`;
 }
 
-export function figureTiles(figures: TrafficFigures): Tile[] {
-  const { efficiency } = figures;
-  const good = efficiency !== null && efficiency >= 0.9;
+export function figureTiles({ cacheEfficiency, out, in: into, inboundBytes }: MetricsAnswer): Tile[] {
+  const isGood = cacheEfficiency !== null && cacheEfficiency >= GOOD_EFFICIENCY;
+  const efficiencyNote = cacheEfficiency === null ? 'no traffic yet' : isGood ? 'good' : 'of all bytes sent';
+  const max = (label: string, { maxMbps, maxAtUtc }: RateAnswer): Tile => ({
+    label,
+    value: formatBitRate(maxMbps * MEGA),
+    note: maxAtUtc ? timeElement(maxAtUtc) : '',
+  });
   return [
+    { label: 'Cache efficiency', value: formatShare(cacheEfficiency), note: efficiencyNote },
+    max('Max out', out),
+    { label: 'Average out', value: formatBitRate(out.averageMbps * MEGA), note: 'to clients' },
+    max('Max in', into),
     {
-      label: 'Cache efficiency',
-      value: formatShare(efficiency),
-      note: efficiency === null ? 'no traffic yet' : good ? 'good' : 'of all bytes sent',
+      label: 'Average in',
+      value: formatBitRate(into.averageMbps * MEGA),
+      note: `${formatBytes(inboundBytes.sum)} from origins`,
     },
-    {
-      label: 'Max out',
-      value: formatBitRate(figures.maxOut),
-      note: figures.maxOutAtUtc ? timeElement(figures.maxOutAtUtc) : '',
-    },
-    { label: 'Average out', value: formatBitRate(figures.averageOut), note: `${formatBytes(figures.outBytes)} in all` },
-    {
-      label: 'Max in',
-      value: formatBitRate(figures.maxIn),
-      note: figures.maxInAtUtc ? timeElement(figures.maxInAtUtc) : '',
-    },
-    { label: 'Average in', value: formatBitRate(figures.averageIn), note: 'from origins' },
   ];
 }
 

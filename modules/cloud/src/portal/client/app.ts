@@ -31,6 +31,15 @@ document.addEventListener('click', (event) => {
   );
 });
 
+// The token of an invitation stands behind `#`, where no server sees it.
+const fromHash = document.querySelector<HTMLElement>('[data-from-hash]');
+const tokenInput = fromHash?.querySelector('input');
+if (fromHash && tokenInput && location.hash.length > 1) {
+  tokenInput.value = location.hash.slice(1);
+  fromHash.hidden = true;
+  history.replaceState(null, '', location.pathname);
+}
+
 const live = document.body.dataset.live;
 if (live !== undefined) followChanges(live);
 

@@ -59,14 +59,15 @@ interface Drawing {
   series: uPlot.Series[];
   unit: (value: number | null) => string;
   max?: number;
-  bands?: uPlot.Band[];
+  /** Seconds before the first and after the last value: bars are as wide as a step. */
+  margin?: number;
 }
 
 function rateSeries(): Drawing {
-  const line = (label: string, colour: number, fill: boolean): uPlot.Series => ({
+  const line = (label: string, series: number, fill: boolean): uPlot.Series => ({
     label,
-    stroke: () => tone(colour),
-    fill: fill ? () => `${tone(colour)}22` : undefined,
+    stroke: () => tone(series),
+    fill: fill ? () => faint(tone(series)) : undefined,
     width: 1.5,
     points: { show: false },
     value: (_plot, value) => formatBitRate(value),
@@ -79,7 +80,8 @@ function shareSeries(): Drawing {
     label: 'Cache efficiency',
     stroke: () => tone(3),
     width: 1.5,
-    points: { show: false },
+    // A value between two gaps would not be seen without its point.
+    points: { size: 4 },
     spanGaps: false,
     value: (_plot, value) => formatShare(value),
   };
@@ -89,7 +91,7 @@ function shareSeries(): Drawing {
 function drawVolume(panel: HTMLElement, plots: Map<string, uPlot>, { times, classes }: Volumes): void {
   // Drawn from the whole stack down: each bar covers the foot of the one before.
   const order = [...classes].reverse();
-  const bars = uPlot.paths.bars?.({ size: [0.8, 60], align: 1 });
+  const bars = uPlot.paths.bars?.({ size: [0.8, 60] });
   const series = order.map(({ label, own }, index): uPlot.Series => {
     const colour = ((classes.length - 1 - index) % COLOURS) + 1;
     return {
@@ -102,7 +104,11 @@ function drawVolume(panel: HTMLElement, plots: Map<string, uPlot>, { times, clas
       value: (_plot, _value, _series, at) => formatBytes(at === null || at === undefined ? null : (own[at] ?? 0)),
     };
   });
-  draw(panel, plots, 'volume', [times, ...order.map(({ stacked }) => stacked)], { series, unit: formatBytes });
+  draw(panel, plots, 'volume', [times, ...order.map(({ stacked }) => stacked)], {
+    series,
+    unit: formatBytes,
+    margin: ((times[1] ?? 0) - (times[0] ?? 0)) / 2,
+  });
 }
 
 function draw(
@@ -126,11 +132,15 @@ function draw(
   figure.dataset.series = labels;
   const legend = figure.querySelector('.legend');
   legend?.replaceChildren();
+  const { margin = 0 } = drawing;
   const options: uPlot.Options = {
     width: widthOf(place),
     height: HEIGHT_PX,
     series: [{}, ...drawing.series],
-    scales: { y: { range: (_plot, _min, max) => [0, drawing.max ?? (max > 0 ? max * 1.08 : 1)] } },
+    scales: {
+      x: { range: (_plot, min, max) => [min - margin, max + margin] },
+      y: { range: (_plot, _min, max) => [0, drawing.max ?? (max > 0 ? max * 1.08 : 1)] },
+    },
     axes: [axis({}), axis({ values: (_plot, ticks) => ticks.map((tick) => drawing.unit(tick)), size: 76 })],
     cursor: { drag: { x: false, y: false }, sync: { key: 'traffic' } },
     legend: { show: true, live: true, mount: (_plot, table) => legend?.append(table) },
@@ -156,8 +166,18 @@ function tone(number: number): string {
   return colour(`--series-${number}`);
 }
 
+/** Resolved for the theme of the moment: a canvas knows neither variables nor light-dark(). */
 function colour(name: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const probe = document.createElement('span');
+  probe.style.color = `var(${name})`;
+  document.body.append(probe);
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
+}
+
+function faint(color: string): string {
+  return color.replace(/^rgb\((.+)\)$/, 'rgba($1, 0.13)');
 }
 
 function widthOf(element: Element): number {

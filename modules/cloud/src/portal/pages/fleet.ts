@@ -86,9 +86,19 @@ function fleetTable(visit: Visit, query: FleetQuery, rows: readonly NodeAnswer[]
     { label: 'IP address', cell: (node) => node.ipAddress ?? none('not set'), csv: (node) => node.ipAddress },
     {
       label: 'Prefixes',
-      cell: (node) => (node.prefixSource === 'bgp' ? 'by BGP' : formatCount(node.cidrs.length)),
-      csv: (node) => (node.prefixSource === 'bgp' ? 'bgp' : node.cidrs.join(' ')),
+      cell: (node) =>
+        html`${formatCount(node.prefixCount)}${node.prefixSource === 'bgp' ? html`<span class="row-reason">${node.bgpRoutesReceived ? 'by BGP' : 'no BGP routes yet'}</span>` : ''}`,
+      csv: (node) => node.prefixCount,
       isNumber: true,
+    },
+    { label: 'Prefix source', csv: (node) => node.prefixSource },
+    { label: 'BGP routes received', csv: (node) => (node.bgpRoutesReceived ? 'True' : 'False') },
+    {
+      label: 'IP space',
+      isNumber: true,
+      isMinor: true,
+      cell: (node) => formatCount(node.ipSpace),
+      csv: (node) => node.ipSpace,
     },
     {
       label: 'Max egress',
@@ -104,11 +114,14 @@ function fleetTable(visit: Visit, query: FleetQuery, rows: readonly NodeAnswer[]
       csv: (node) => (!node.isEnabled ? 'disabled' : node.isDraining ? 'draining' : 'enabled'),
     },
     {
-      label: 'Cache node ID',
+      label: 'Software version',
       isMinor: true,
-      cell: (node) => html`<code class="id">${node.cacheNodeId}</code>`,
-      csv: (node) => node.cacheNodeId,
+      cell: (node) => node.softwareVersion,
+      csv: (node) => node.softwareVersion,
     },
+    { label: 'Issues', csv: (node) => node.issues.map(({ kind, subject }) => `${kind} ${subject}`.trim()).join('; ') },
+    { label: 'Cache node ID', csv: (node) => node.cacheNodeId },
+    { label: 'Migrated', csv: (node) => node.migrated },
   ];
   return {
     id: 'nodes',

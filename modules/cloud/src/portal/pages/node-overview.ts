@@ -9,7 +9,7 @@ import { toneIcon } from '../icons.ts';
 import { nodeHref, reasonList, stateTone } from '../node-words.ts';
 import { renderTable } from '../table.ts';
 import { timeElement } from '../time.ts';
-import { RANGE_WORDS, type Range, readRange, type TrafficAnswer, trafficFigures } from '../traffic-figures.ts';
+import { type MetricsAnswer, RANGE_WORDS, type Range, readRange, type TrafficAnswer } from '../traffic-figures.ts';
 import { chartPanel, figureTiles, rangePicker, tiles, trafficTable } from '../traffic-panel.ts';
 import type { Page, View, Visit } from '../visit.ts';
 import { nodeActions } from './node-actions.ts';
@@ -27,6 +27,7 @@ interface OverviewData {
   monitor: NodeMonitor;
   range: Range;
   traffic: TrafficAnswer;
+  metrics: MetricsAnswer;
   events: EventAnswer[];
   /** undefined: the routing does not know the node yet. */
   routing: NodeRoutingAnswer | undefined;
@@ -43,16 +44,17 @@ export const nodePages: Page[] = [
 async function load(visit: Visit): Promise<OverviewData> {
   const range = readRange(visit.query.get('range'));
   const node = await loadNode(visit);
-  const [monitor, traffic, timeline, routing] = await Promise.all([
+  const [monitor, traffic, metrics, timeline, routing] = await Promise.all([
     visit.api.get<NodeMonitor>(apiPath(visit, '/monitor')),
     visit.api.get<TrafficAnswer>(apiPath(visit, `/traffic?range=${range}`)),
+    visit.api.get<MetricsAnswer>(apiPath(visit, `/metrics?range=${range}`)),
     visit.api.get<{ events: EventAnswer[] }>(apiPath(visit, `/timeline?limit=${EVENTS_SHOWN}`)),
     visit.api.get<NodeRoutingAnswer>(apiPath(visit, '/routing')).catch((error: unknown) => {
       if (error instanceof ApiFailure && error.status === 404) return undefined;
       throw error;
     }),
   ]);
-  return { node, monitor, range, traffic, events: timeline.events, routing };
+  return { node, monitor, range, traffic, metrics, events: timeline.events, routing };
 }
 
 function overview(visit: Visit, data: OverviewData): View {
@@ -61,13 +63,13 @@ function overview(visit: Visit, data: OverviewData): View {
   const modules = moduleTable(visit, node.name, monitor);
   const points = trafficTable(traffic);
   const body = html`
-<div data-part id="part-judgement">${judgement(node, monitor)}</div>
-${nodeActions(visit, node)}
+<div class="judgement-row"><div data-part id="part-judgement">${judgement(node, monitor)}</div>
+${nodeActions(visit, node)}</div>
 <section aria-labelledby="now-head" data-part id="part-now"><h2 id="now-head">Now</h2>${now(visit, monitor)}</section>
 <section class="card" aria-labelledby="modules-head" data-part id="part-modules"><div class="card-head"><h2 id="modules-head">Modules</h2>${deployed(monitor)}</div>
 ${renderTable(modules, withQuery(href, { csv: modules.id }))}</section>
 <section class="card" aria-labelledby="traffic-head"><div class="card-head"><h2 id="traffic-head">Traffic, last ${RANGE_WORDS[range]}</h2>${rangePicker(href, range)}</div>
-<div data-part id="part-figures">${tiles(figureTiles(trafficFigures(traffic)))}</div>
+<div data-part id="part-figures">${tiles(figureTiles(data.metrics))}</div>
 ${chartPanel(`/api/v1${apiPath(visit, '/traffic')}`, range, traffic.points.length === 0)}
 <p class="table-foot"><a class="quiet" href="${withQuery(href, { range, csv: points.id })}" download>Download CSV of the traffic</a></p></section>
 <div class="columns">

@@ -6,14 +6,7 @@ import { html, withQuery } from '../html.ts';
 import { nodeHref, reasonList, stateBadge } from '../node-words.ts';
 import { PORTAL } from '../portal-path.ts';
 import { timeElement } from '../time.ts';
-import {
-  RANGE_WORDS,
-  type Range,
-  readRange,
-  type TrafficAnswer,
-  type TrafficFigures,
-  trafficFigures,
-} from '../traffic-figures.ts';
+import { type MetricsAnswer, RANGE_WORDS, type Range, readRange, type TrafficAnswer } from '../traffic-figures.ts';
 import { chartPanel, figureTiles, rangePicker, tiles, trafficTable } from '../traffic-panel.ts';
 import type { Page, View, Visit } from '../visit.ts';
 import { countStates, loadFleet } from './fleet-data.ts';
@@ -24,7 +17,7 @@ const TROUBLES_MAX = 10;
 interface OverviewData {
   range: Range;
   traffic: TrafficAnswer;
-  figures: TrafficFigures;
+  metrics: MetricsAnswer;
   nodes: NodeAnswer[];
 }
 
@@ -34,11 +27,12 @@ export const overviewPages: Page[] = [
 
 async function load(visit: Visit): Promise<OverviewData> {
   const range = readRange(visit.query.get('range'));
-  const [traffic, { nodes }] = await Promise.all([
+  const [traffic, metrics, { nodes }] = await Promise.all([
     visit.api.get<TrafficAnswer>(`/traffic?range=${range}`),
+    visit.api.get<MetricsAnswer>(`/metrics?range=${range}`),
     loadFleet(visit, { q: '', state: '' }),
   ]);
-  return { range, traffic, figures: trafficFigures(traffic), nodes };
+  return { range, traffic, metrics, nodes };
 }
 
 function overviewView(visit: Visit, data: OverviewData): View {
@@ -61,7 +55,7 @@ ${tiles([
     tone: counts.Unhealthy > 0 ? 'fault' : 'off',
     href: `${PORTAL}/nodes?state=Unhealthy`,
   },
-  ...figureTiles(data.figures),
+  ...figureTiles(data.metrics),
 ])}</section>
 <section class="card" aria-labelledby="traffic-head"><div class="card-head"><h2 id="traffic-head">Traffic, last ${RANGE_WORDS[data.range]}</h2>${rangePicker(PORTAL, data.range)}</div>
 ${chartPanel('/api/v1/traffic', data.range, data.traffic.points.length === 0)}
