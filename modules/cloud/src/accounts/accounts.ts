@@ -80,8 +80,8 @@ export class Accounts {
     return account;
   }
 
-  /** CLOUD_ACCOUNT_INVALID with every problem, CLOUD_ACCOUNT_CONFLICT. */
-  create(input: unknown): Promise<Account> {
+  /** CLOUD_ACCOUNT_INVALID with every problem, CLOUD_ACCOUNT_CONFLICT. `customerId`: of one that comes from another cloud. */
+  create(input: unknown, customerId: string = randomUUID()): Promise<Account> {
     return this.inTurn(async () => {
       const fields = readOrRefuse(input, true);
       if (this.byId.size >= ACCOUNTS_MAX) {
@@ -93,13 +93,13 @@ export class Accounts {
       const account: Account = {
         ...ACCOUNT_DEFAULTS,
         ...fields,
-        ...{ customerId: randomUUID(), name: fields.name ?? '', createdAtMs: this.clock.nowMs() },
+        ...{ customerId, name: fields.name ?? '', createdAtMs: this.clock.nowMs() },
       };
       this.refuseTaken(account);
-      const { customerId: customer_id, name, createdAtMs: created_ms } = account;
+      const { name, createdAtMs: created_ms } = account;
       await this.db
         .insertInto('account')
-        .values({ customer_id, name, settings: settingsText(account), created_ms })
+        .values({ customer_id: customerId, name, settings: settingsText(account), created_ms })
         .execute();
       this.keep(account);
       return account;

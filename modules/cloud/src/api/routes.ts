@@ -6,6 +6,7 @@ import { bgpRoutes } from './bgp-routes.ts';
 import { deploymentRoutes } from './deployment-routes.ts';
 import { historyRoutes } from './history-routes.ts';
 import { metricRoutes } from './metric-routes.ts';
+import { migrationRoutes } from './migration-routes.ts';
 import { moduleRoutes } from './module-routes.ts';
 import { nodeKeyRoutes } from './node-key-routes.ts';
 import { nodeRoutes } from './node-routes.ts';
@@ -27,5 +28,6 @@ export function apiRoutes(parts: ApiParts): Route[] {
   routes.push(...accountRoutes(parts), ...routingRoutes(parts), ...bgpRoutes(parts), ...steeringRoutes(parts));
   routes.push(...ownRoutes(parts), ...userRoutes(parts), ...auditRoutes(parts));
   routes.push(...nodeKeyRoutes(parts), ...metricRoutes(parts), ...workRoutes(parts), ...uploadRoutes(parts));
+  routes.push(...migrationRoutes(parts));
   return routes;
 }

@@ -186,6 +186,24 @@ export const SCHEMAS = {
     },
   }),
   ...DEPLOYMENT_SCHEMAS,
+  MigrationPackage: object({
+    format: text,
+    version: integer,
+    exportedAtUtc: time,
+    accounts: { type: 'array', items: anyObject },
+    nodes: { type: 'array', items: anyObject },
+  }),
+  ImportedNodes: object({
+    nodes: {
+      type: 'array',
+      items: object({
+        name: text,
+        result: { enum: ['created', 'updated', 'refused'] },
+        reason: text,
+        problems: { type: 'array', items: object({ path: text, message: text }) },
+      }),
+    },
+  }),
   NodeUpload: UPLOAD,
   NodeUploads: object({ uploads: { type: 'array', items: UPLOAD } }),
   ...METRIC_SCHEMAS,

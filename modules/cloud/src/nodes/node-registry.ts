@@ -22,6 +22,7 @@ import {
   deleteNodeRow,
   insertNode,
   readNode,
+  readNodeById,
   readNodes,
   readRivals,
   updateNodeFields,
@@ -84,8 +85,15 @@ export class NodeRegistry {
     return this.deployment.manifestOf(node);
   }
 
-  /** Node, device, twins and first deployment, or nothing. CLOUD_NODE_INVALID, CLOUD_NODE_CONFLICT, CLOUD_NODE_LIMIT. */
-  create(input: unknown, by: Actor = ''): Promise<{ node: NodeRecord; warnings: FieldWarning[] }> {
+  /**
+   * Node, device, twins and first deployment, or nothing; `brought` = what a node out of a migration package keeps.
+   * CLOUD_NODE_INVALID, CLOUD_NODE_CONFLICT, CLOUD_NODE_LIMIT.
+   */
+  create(
+    input: unknown,
+    by: Actor = '',
+    brought?: Pick<NodeRecord, 'cacheNodeId' | 'customerKey' | 'importedAtMs'>,
+  ): Promise<{ node: NodeRecord; warnings: FieldWarning[] }> {
     return this.turn.run(async () => {
       const { customerId, rest } = this.accountOf(input);
       const { fields, secrets, warnings } = readOrRefuse(rest, this.rulesOf(customerId));
@@ -94,6 +102,8 @@ export class NodeRegistry {
         throw refusal('CLOUD_NODE_LIMIT', `Cannot create ${fields.name}: ${count} nodes, at most ${NODES_MAX}`);
       }
       refuseConflicts(checkFieldConflicts(fields, await readRivals(this.options.db, fields)));
+      if (brought && (await readNodeById(this.options.db, brought.cacheNodeId)))
+        throw refusal('CLOUD_NODE_CONFLICT', `Cannot create ${fields.name}: its id ${brought.cacheNodeId} is in use`);
       const nowMs = this.options.clock.nowMs();
       const node: NodeRecord = {
         ...fields,
@@ -106,10 +116,11 @@ export class NodeRegistry {
         provisionedAtMs: null,
         provisionedHost: null,
         importedAtMs: null,
+        ...brought,
       };
       await insertNode(this.options.db, node);
       await this.createDevice(node, by);
-      const text = `Cache node created${byWhom(by)}`;
+      const text = `Cache node created${byWhom(by)}${brought ? ', from a migration package' : ''}`;
       await this.options.timeline.record({ nodeName: node.name, kind: 'node', subject: '', text, details: { by } });
       await this.options.onChange?.(node.name, node);
       return { node, warnings };
