@@ -1,6 +1,8 @@
 // HTTP dates (RFC 9110 5.6.7): the fixed form and the two obsolete ones, nothing else. Date.parse takes far more, and a date that
 // another recipient reads otherwise must count as invalid (RFC 9111 5.3).
 
+import { knownValues } from './known-values.ts';
+
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
 const TIME = '(\\d{2}):(\\d{2}):(\\d{2})';
 const MONTH = `(${MONTHS.join('|')})`;
@@ -17,14 +19,20 @@ const TWO_DIGIT_YEARS_AHEAD_MAX = 50;
 /** Milliseconds since 1970; undefined when absent or none of the three forms. Case of names does not matter. */
 export function parseHttpDate(text: string | undefined, nowMs = Date.now()): number | undefined {
   if (text === undefined) return undefined;
-  const fixed = IMF_FIXDATE.exec(text);
-  if (fixed !== null) return toMs(fixed[3], fixed[2], fixed[1], fixed.slice(4, 7));
+  const fixed = fixedDate(text);
+  if (fixed !== null) return fixed;
   const old = RFC_850.exec(text);
   if (old !== null) return toMs(fullYear(Number(old[3]), nowMs), old[2], old[1], old.slice(4, 7));
   const ansi = ASCTIME.exec(text);
   if (ansi !== null) return toMs(ansi[6], ansi[1], ansi[2], ansi.slice(3, 6));
   return undefined;
 }
+
+/** null: not in the fixed form. */
+const fixedDate = knownValues((text): number | undefined | null => {
+  const fixed = IMF_FIXDATE.exec(text);
+  return fixed === null ? null : toMs(fixed[3], fixed[2], fixed[1], fixed.slice(4, 7));
+});
 
 function fullYear(twoDigits: number, nowMs: number): number {
   const thisYear = new Date(nowMs).getUTCFullYear();

@@ -2,6 +2,7 @@
 
 import { crc32 } from 'node:zlib';
 import { EdgeError, type Logger } from '@wayside/kit';
+import { AbsentKeys } from './absent-keys.ts';
 import { CacheObject } from './cache-object.ts';
 import { ChunkLoader } from './chunk-loader.ts';
 import { windowBytes } from './chunk-window.ts';
@@ -31,6 +32,7 @@ export class ObjectStore {
   readonly loader: ChunkLoader;
   readonly #byKey = new Map<string, CacheObject>();
   readonly #openFiles = new OpenFiles();
+  readonly #absent = new AbsentKeys();
   readonly #logger: Logger;
   /** Told about each object that is complete and in an index: it outlives the process from here on. */
   onStored: (object: CacheObject) => void = () => {};
@@ -91,6 +93,7 @@ export class ObjectStore {
     const live = this.#byKey.get(key);
     if (live !== undefined) return live;
     const found = this.#newestRow(key);
+    if (found === undefined) this.#absent.note(key);
     const object = found?.drive.load(found.row);
     if (object === undefined) return undefined;
     this.#keep(object);
@@ -187,6 +190,8 @@ export class ObjectStore {
   async #dropAll(key: string): Promise<void> {
     const live = this.#byKey.get(key);
     if (live !== undefined) await this.drop(live);
+    // Looked for a moment ago: only this store writes rows, and not without noting the key.
+    if (this.#absent.take(key)) return;
     for (const drive of this.drives) {
       const row = drive.findRow(key);
       if (row !== undefined) await drive.removeRow(row);
@@ -292,6 +297,7 @@ export class ObjectStore {
 
   #keep(object: CacheObject): void {
     this.#byKey.set(object.key, object);
+    this.#absent.take(object.key);
     if (this.#byKey.size > LIVE_OBJECTS_MAX) this.#trim(LIVE_OBJECTS_MAX * 0.9);
   }
 

@@ -41,7 +41,7 @@ export class SlabWriter {
   add(object: CacheObject): void {
     this.#queue.push(object);
     this.#bytes += object.sizeBytes;
-    if (this.#queue.length >= WRITE_BODIES_MAX) this.#writing ??= this.#run();
+    if (this.#queue.length >= WRITE_BODIES_MAX && this.#writing === null) this.#start();
     else this.#timer ??= setTimeout(() => this.#start(), GATHER_MS);
   }
 
@@ -67,12 +67,14 @@ export class SlabWriter {
   #start(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    this.#writing ??= this.#run();
+    if (this.#queue.length === 0 || this.#writing !== null) return;
+    this.#writing = this.#run().finally(() => {
+      this.#writing = null;
+    });
   }
 
   async #run(): Promise<void> {
     while (this.#queue.length > 0) await this.#writeSome(this.#queue.splice(0, WRITE_BODIES_MAX));
-    this.#writing = null;
   }
 
   async #writeSome(taken: readonly CacheObject[]): Promise<void> {

@@ -115,6 +115,16 @@ describe('small objects', () => {
     expect([await bodyNow('a'), store.find('a'), store.loader.corruptChunks]).toEqual([undefined, undefined, 1]);
   });
 
+  test('are written however many come at once, and however they come', async () => {
+    for (const many of [300, 1, 256, 2]) {
+      const objects: CacheObject[] = [];
+      for (let i = 0; i < many; i += 1) objects.push(await put(`${many}/${i}`, bodyOf(i, 20)));
+      expect(await store.whenStored(objects.at(-1) as CacheObject)).toBe(true);
+      expect(objects.every(({ place, unwritten }) => place >= 0 && unwritten === null)).toBe(true);
+    }
+    expect(driveOf().index.totals().objects).toBe(559);
+  });
+
   test('larger ones and empty ones have a file of their own', async () => {
     expect(await store.createSmall('a', SLAB_BODY_BYTES_MAX + 1, META)).toBeUndefined();
     expect(await store.createSmall('b', 0, META)).toBeUndefined();
