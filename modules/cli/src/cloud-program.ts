@@ -18,6 +18,7 @@ import {
 } from './cloud/nodes.ts';
 import { forgetSession, loadSession } from './cloud/session.ts';
 import { sessionFile } from './config.ts';
+import { addFleetCommands } from './deployment-program.ts';
 import { monitor } from './monitor/monitor.ts';
 import { unixSecs } from './node/logs.ts';
 import { type LogsArguments, nodeLogs } from './node-program.ts';
@@ -45,6 +46,7 @@ export function addCloudCommands(program: Command, shell: Shell): void {
   addNodeCommands(program, shell);
   addDeploymentCommands(program, shell);
   addReadCommands(program, shell);
+  addFleetCommands(program, shell, () => connect(shell));
   addRoutingCommands(program, shell, () => connect(shell));
 }
 

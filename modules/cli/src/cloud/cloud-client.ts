@@ -190,7 +190,7 @@ export class CloudClient {
     return this.#text(what, path, query);
   }
 
-  write<T>(what: string, method: 'POST' | 'PATCH', path: string, json: unknown): Promise<T> {
+  write<T>(what: string, method: 'POST' | 'PATCH' | 'DELETE', path: string, json: unknown): Promise<T> {
     return this.#call(what, method, path, { json });
   }
 
