@@ -2,6 +2,7 @@
 
 import type { Gateway, GatewayLimits, Identity } from '@wayside/gateway';
 import { type Clock, describeError, type Logger } from '@wayside/kit';
+import { AmqpFront } from './amqp/amqp-listener.ts';
 import { CloudToDevice } from './c2d/c2d.ts';
 import { applyContent, readContent } from './deployments/apply-content.ts';
 import { Configurations } from './deployments/configurations.ts';
@@ -66,6 +67,8 @@ export interface HubPlatform extends Platform {
   readonly commits: CommitGroup;
   readonly jobs: Jobs;
   readonly c2d: CloudToDevice;
+  /** AMQP for back ends: give it a listener or streams. */
+  readonly amqp: AmqpFront;
 }
 
 /** Opens the store (CLOUD_STORE_FAILED) and starts the loops; nothing listens before the caller says so. */
@@ -110,10 +113,12 @@ export async function createPlatform(options: PlatformOptions): Promise<HubPlatf
   await evaluator.start();
   jobs.start();
   c2d.start();
+  const amqp = new AmqpFront({ authenticator, c2d, clock, logger, hubName: hostNames[0] });
   leadReplicas({ db, bus, clock, logger, replicas, calls });
   const close = async () => {
     await evaluator.stop();
     await jobs.stop();
+    amqp.close();
     await front.close();
     await c2d.stop();
     await ring.stop();
@@ -139,6 +144,7 @@ export async function createPlatform(options: PlatformOptions): Promise<HubPlatf
       intake,
       jobs,
       c2d,
+      amqp,
       replicas,
       calls,
       invokeMethod,

@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
+import tls from 'node:tls';
 import { type Clock, createLogger, systemClock } from '@wayside/kit';
 import { createSasToken } from '@wayside/protocol';
 import iotDevice from 'azure-iot-device';
@@ -17,6 +18,7 @@ import express from 'express';
 import { createPlatform, type HubPlatform } from '../src/create-platform.ts';
 import { createHubRouter } from '../src/hub-api/router.ts';
 import { issueServerCertificate, makeAuthority, makeServerKey } from '../src/pki/authority.ts';
+import { isOnPostgres, testStoreLocation } from './store-under-test.ts';
 
 export const { Client, Message, ModuleClient } = iotDevice;
 export const { Mqtt, MqttWs } = iotDeviceMqtt;
@@ -30,9 +32,13 @@ export interface HubUnderTest {
   ca: string;
   httpsPort: number;
   mqttPort: number;
+  amqpPort: number;
   log: string[];
   registry(policy?: 'iothubowner' | 'service' | 'registryRead'): InstanceType<typeof iotHub.Registry>;
   service(): InstanceType<typeof iotHub.Client>;
+  jobs(): InstanceType<typeof iotHub.JobClient>;
+  /** A service client for messages and feedback, by AMQP on the hub's own port. */
+  messages(policy?: 'iothubowner' | 'service' | 'registryRead'): InstanceType<typeof iotHub.Client>;
   /** Opens an SDK client for an identity of the registry. */
   open(deviceId: string, moduleId?: string, options?: Record<string, unknown>): Promise<AnyClient>;
   /** A client that is not opened yet, with a key and transport of the test's choice. */
@@ -64,11 +70,13 @@ export async function startHub(options: { clock?: Clock } = {}): Promise<HubUnde
   const authority = await makeAuthority('Test CA', Date.now());
   const privateKey = await makeServerKey();
   const certificate = await issueServerCertificate(authority, privateKey, [HOST, '127.0.0.1'], Date.now());
+  const dbPath = isOnPostgres ? await testStoreLocation() : join(folder, 'cloud.db');
   const log: string[] = [];
   const clients: AnyClient[] = [];
-  const start = (ports: { https: number; mqtt: number }) =>
-    startServers({ folder, certificate, privateKey, log, clock: options.clock ?? systemClock }, ports);
-  let running = await start({ https: 0, mqtt: 0 });
+  const backEnds: InstanceType<typeof iotHub.Client>[] = [];
+  const start = (ports: Ports) =>
+    startServers({ dbPath, certificate, privateKey, log, clock: options.clock ?? systemClock }, ports);
+  let running = await start({ https: 0, mqtt: 0, amqp: 0 });
   const agents: https.Agent[] = [];
   const ca = authority.certificate;
 
@@ -94,8 +102,20 @@ export async function startHub(options: { clock?: Clock } = {}): Promise<HubUnde
     get mqttPort() {
       return running.mqttPort;
     },
+    get amqpPort() {
+      return running.amqpPort;
+    },
     registry: (policy = 'iothubowner') =>
       pointAtUs(iotHub.Registry.fromConnectionString(running.platform.connectionStrings()[policy])),
+    jobs: () => pointAtUs(iotHub.JobClient.fromConnectionString(running.platform.connectionStrings().service)),
+    messages(policy = 'service') {
+      // The SDK has no option for the CA of AMQP, and takes the port from the host name.
+      tls.setDefaultCACertificates([...tls.getCACertificates('default'), ca]);
+      const text = running.platform.connectionStrings()[policy];
+      const client = iotHub.Client.fromConnectionString(text.replace(HOST, `${HOST}:${running.amqpPort}`));
+      backEnds.push(client);
+      return client;
+    },
     service: () => pointAtUs(iotHub.Client.fromConnectionString(running.platform.connectionStrings().service)),
     async client({ deviceId, moduleId, key, transport = 'mqtt' }) {
       const host = transport === 'mqtt' ? `${HOST}:${running.mqttPort}` : HOST;
@@ -118,12 +138,12 @@ export async function startHub(options: { clock?: Clock } = {}): Promise<HubUnde
     },
     request: (o) => request(hub, restAgent(), o),
     async restart() {
-      const ports = { https: running.httpsPort, mqtt: running.mqttPort };
+      const ports = { https: running.httpsPort, mqtt: running.mqttPort, amqp: running.amqpPort };
       await running.stop();
       running = await start(ports);
     },
     async close() {
-      await Promise.all(clients.map((client) => client.close().catch(() => undefined)));
+      await Promise.all([...clients, ...backEnds].map((client) => client.close().catch(() => undefined)));
       for (const agent of agents) agent.destroy();
       await running.stop();
       rmSync(folder, { recursive: true, force: true });
@@ -132,15 +152,21 @@ export async function startHub(options: { clock?: Clock } = {}): Promise<HubUnde
   return hub;
 }
 
+interface Ports {
+  https: number;
+  mqtt: number;
+  amqp: number;
+}
+
 interface Files {
-  folder: string;
+  dbPath: string;
   certificate: string;
   privateKey: string;
   log: string[];
   clock: Clock;
 }
 
-async function startServers(files: Files, ports: { https: number; mqtt: number }) {
+async function startServers(files: Files, ports: Ports) {
   const stream = new Writable({
     write(chunk, _encoding, done) {
       files.log.push(String(chunk));
@@ -148,7 +174,7 @@ async function startServers(files: Files, ports: { https: number; mqtt: number }
     },
   });
   const platform = await createPlatform({
-    dbPath: join(files.folder, 'cloud.db'),
+    dbPath: files.dbPath,
     clock: files.clock,
     logger: createLogger({ module: 'cloud', level: 'debug', stream }),
     hostNames: [HOST, 'wayside-cloud'],
@@ -168,12 +194,18 @@ async function startServers(files: Files, ports: { https: number; mqtt: number }
     address: '127.0.0.1',
     certificate: { certificate: files.certificate, privateKey: files.privateKey },
   });
+  const amqp = await platform.amqp.listenTls({
+    port: ports.amqp,
+    address: '127.0.0.1',
+    certificate: { certificate: files.certificate, privateKey: files.privateKey },
+  });
   return {
     platform,
     httpsPort: (server.address() as AddressInfo).port,
     mqttPort: listener.port,
+    amqpPort: amqp.port,
     stop: async () => {
-      await platform.close();
+      await Promise.all([platform.close(), amqp.close()]);
       server.closeAllConnections();
       server.close();
       await once(server, 'close');
