@@ -16,6 +16,7 @@ export interface AgentCall {
 
 const METHODS = ['ping', 'RestartModule', 'GetModuleLogs'] as const;
 const LOG_LINES_MAX = 100;
+const ID_CHARS_MAX = 200;
 
 export function callAgent(name: string, payload: Json | undefined, state: RuntimeState, nowMs: number): AgentCall {
   const known = METHODS.find((method) => method.toLowerCase() === name.toLowerCase());
@@ -37,15 +38,23 @@ export function callAgent(name: string, payload: Json | undefined, state: Runtim
 function moduleLogs(items: Json | undefined, state: RuntimeState, nowMs: number): AgentCall {
   const wanted = (Array.isArray(items) ? items : [items]).filter((item) => isJsonObject(item));
   const answers = [...state.modules].flatMap(([name, module]) => {
-    const item = wanted.find(
-      ({ id }) => id === 'all' || (typeof id === 'string' && id.toLowerCase() === name.toLowerCase()),
-    );
+    const item = wanted.find(({ id }) => isNamed(id, name));
     if (!item) return [];
     const tail = isJsonObject(item.filter) && typeof item.filter.tail === 'number' ? item.filter.tail : LOG_LINES_MAX;
     return [{ id: name, payloadBytes: null, payload: logOf(name, module.startedAtMs ?? nowMs, nowMs, tail) }];
   });
   if (answers.length === 0) return fault(`items name none of ${[...state.modules.keys()].join(', ')}`);
   return { answer: { status: 200, payload: answers } };
+}
+
+/** An id is a regular expression in any case, or `all`; the names it meets are short. */
+function isNamed(id: Json | undefined, name: string): boolean {
+  if (typeof id !== 'string' || id.length > ID_CHARS_MAX) return false;
+  try {
+    return id === 'all' || new RegExp(id, 'i').test(name);
+  } catch {
+    return false;
+  }
 }
 
 function logOf(name: string, startedAtMs: number, nowMs: number, tail: number): string {
