@@ -1,6 +1,7 @@
 // The commands that talk to the cloud: their options and texts.
 
 import type { Command } from 'commander';
+import { parseNeighbor } from './cloud/bgp-fields.ts';
 import { CloudClient } from './cloud/cloud-client.ts';
 import { deploy } from './cloud/deploy.ts';
 import { type LoginOptions, login } from './cloud/login.ts';
@@ -22,7 +23,9 @@ import { addFleetCommands } from './deployment-program.ts';
 import { monitor } from './monitor/monitor.ts';
 import { unixSecs } from './node/logs.ts';
 import { type LogsArguments, nodeLogs } from './node-program.ts';
-import { badOption, DAY_MS, durationOption, tailOption, timeOption, wholeNumber } from './option-values.ts';
+import { addNodeWorkCommands } from './node-work-program.ts';
+import { badOption, DAY_MS, durationOption, oneOf, tailOption, timeOption, wholeNumber } from './option-values.ts';
+import { addPeopleCommands } from './people-program.ts';
 import { addRoutingCommands } from './routing-program.ts';
 import type { Shell } from './shell.ts';
 import { jsonText } from './terminal-text.ts';
@@ -48,6 +51,7 @@ export function addCloudCommands(program: Command, shell: Shell): void {
   addReadCommands(program, shell);
   addFleetCommands(program, shell, () => connect(shell));
   addRoutingCommands(program, shell, () => connect(shell));
+  addPeopleCommands(program, shell, () => connect(shell));
 }
 
 async function connect(shell: Shell): Promise<CloudClient> {
@@ -102,7 +106,18 @@ function addNodeCommands(program: Command, shell: Shell): void {
       .option('--drive <path,GB>', 'cache drive and its size; once for each', collect(parseDrive))
       .option('--cidr <prefix>', 'clients that are sent to this node; once for each', collect(String))
       .option('--prefix-source <source>', 'manual (--cidr) or bgp')
-      .option('--asn <number>', 'AS of its clients (default: that of the account)', wholeNumber(1));
+      .option('--asn <number>', 'AS of its clients (default: that of the account)', wholeNumber(1))
+      .option('--proxy <host:port>', "HTTP proxy without authentication, '' = none")
+      .option('--proxy-ca <file>', 'file on the server with the CA of that proxy')
+      .option(
+        '--bgp-neighbor <address,ASN>',
+        'router that announces the clients; once for each',
+        collect(parseNeighbor),
+      )
+      .option('--bgp-asn <number>', 'ASN of the node (default: that of the neighbours)', wholeNumber(1))
+      .option('--bgp-router-id <address>', 'IPv4 address (default: that of the server)')
+      .option('--bgp-password-file <file>', 'TCP MD5 password of all neighbours of this call, its first line')
+      .option('--bgp-network <network>', 'host, or bridge without passwords', oneOf('bgp-network', ['host', 'bridge']));
 
   withFields(
     node
@@ -143,6 +158,7 @@ function addNodeCommands(program: Command, shell: Shell): void {
     .description('print the command that makes a server this node; it carries a key that works once')
     .option('--json', 'with its parts, as JSON')
     .action(async (name: string, o: JsonOption) => provisionNode(io, await connect(shell), name, o));
+  addNodeWorkCommands(program, node, shell, () => connect(shell));
 }
 
 function addDeploymentCommands(program: Command, shell: Shell): void {

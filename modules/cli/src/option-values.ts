@@ -22,6 +22,14 @@ export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): (text: 
   };
 }
 
+/** Value parser of one of these words. */
+export function oneOf(name: string, words: readonly string[]): (text: string) => string {
+  return (text) => {
+    if (!words.includes(text)) throw badOption(name, text, words.join(', '));
+    return text;
+  };
+}
+
 export function tailOption(text: string): number | 'all' {
   return text === 'all' ? 'all' : wholeNumber(0)(text);
 }

@@ -15,7 +15,7 @@ import {
   setAccount,
   steer,
 } from './cloud/routing.ts';
-import { badOption, wholeNumber } from './option-values.ts';
+import { badOption, oneOf, wholeNumber } from './option-values.ts';
 import type { Shell } from './shell.ts';
 
 const ASN_MAX = 4_294_967_295;
@@ -34,13 +34,6 @@ export function addRoutingCommands(program: Command, shell: Shell, connect: () =
   addBgpCommand(program, shell, connect);
   addAccountCommands(program, shell, connect);
   addSteerCommands(program, shell, connect);
-}
-
-function oneOf(name: string, words: readonly string[]): (text: string) => string {
-  return (text) => {
-    if (!words.includes(text)) throw badOption(name, text, words.join(', '));
-    return text;
-  };
 }
 
 function addLookupCommands(program: Command, { io }: Shell, connect: () => Promise<CloudClient>): void {

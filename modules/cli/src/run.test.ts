@@ -42,6 +42,12 @@ describe('help', () => {
     'account set',
     'steer dhcp',
     'steer dns',
+    'user invite',
+    'user set',
+    'token create',
+    'join',
+    'password',
+    'audit',
   ])('%s --help', async (command) => {
     const { exitCode, stdout } = await runCli([...command.split(' '), '--help']);
     expect(exitCode).toBe(0);

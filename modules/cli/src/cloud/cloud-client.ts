@@ -1,14 +1,18 @@
 // Speaks the cache node face of the cloud (docs/contracts.md 6) and turns what goes wrong into CLI errors that carry the cloud's own code,
 // text and problems.
 
+import { open, rm } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
 import { EdgeError } from '@wayside/kit';
 import type { JsonObject, NodeMonitor, Problem } from '@wayside/protocol';
 import got, { type Got, HTTPError, type Method, RequestError } from 'got';
 import type { ErrorCode } from '../errors.ts';
+import type { BgpFields } from './bgp-fields.ts';
 import type { Session } from './session.ts';
 
 const REQUEST_TIMEOUT_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 10_000;
+const DOWNLOAD_MODE = 0o600;
 /** A read is tried this often more when the network fails; a change never. */
 const READ_RETRIES_MAX = 2;
 /** A direct method may wait as long as its own time-outs (300 s each at most) say. */
@@ -26,6 +30,9 @@ export interface NodeFields {
   cidrs: string[];
   asn?: number | null;
   isDraining?: boolean;
+  proxy?: string | null;
+  proxyCertificatePath?: string | null;
+  bgp?: BgpFields;
   customerId?: string;
 }
 
@@ -190,8 +197,22 @@ export class CloudClient {
     return this.#text(what, path, query);
   }
 
-  write<T>(what: string, method: 'POST' | 'PATCH' | 'DELETE', path: string, json: unknown): Promise<T> {
+  write<T>(what: string, method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, json: unknown): Promise<T> {
     return this.#call(what, method, path, { json });
+  }
+
+  /** Writes the answer to a file that only its owner may read; one that is there is not overwritten. */
+  async download(what: string, path: string, file: string): Promise<void> {
+    const target = await open(file, 'wx', DOWNLOAD_MODE).catch((cause) => {
+      const message = `Cannot write ${file}: ${(cause as { code?: string }).code}`;
+      throw new EdgeError('CLI_OPTION_INVALID' satisfies ErrorCode, message, { cause, source: 'config' });
+    });
+    try {
+      await pipeline(this.#http.stream(path, { timeout: { connect: CONNECT_TIMEOUT_MS } }), target.createWriteStream());
+    } catch (error) {
+      await rm(file, { force: true });
+      throw this.#explain(what, error);
+    }
   }
 
   async #call<T>(

@@ -52,7 +52,7 @@ function parseCloudUrl(text: string): URL {
   return url;
 }
 
-async function readCa(url: URL, options: LoginOptions): Promise<string | null> {
+export async function readCa(url: URL, options: Pick<LoginOptions, 'ca' | 'pin'>): Promise<string | null> {
   if (options.pin !== undefined) {
     if (!isPin(options.pin))
       throw new EdgeError(
@@ -65,7 +65,7 @@ async function readCa(url: URL, options: LoginOptions): Promise<string | null> {
   return options.ca === undefined ? null : readTextFile(options.ca, 'the CA file');
 }
 
-async function readPassword(io: Io, options: LoginOptions): Promise<string> {
+export async function readPassword(io: Io, options: Pick<LoginOptions, 'user' | 'passwordFile'>): Promise<string> {
   const text =
     options.passwordFile !== undefined
       ? await readTextFile(options.passwordFile, 'the password file')

@@ -5,9 +5,10 @@ import type { ErrorCode } from '../errors.ts';
 import type { Io } from '../io.ts';
 import { alignedTable } from '../table/aligned-table.ts';
 import { jsonText, plainLine } from '../terminal-text.ts';
+import { type BgpOptions, bgpFields } from './bgp-fields.ts';
 import type { CacheNode, CloudClient, NodeFields } from './cloud-client.ts';
 
-export interface NodeOptions {
+export interface NodeOptions extends BgpOptions {
   ip?: string;
   httpPort?: number;
   summaryPort?: number;
@@ -19,6 +20,8 @@ export interface NodeOptions {
   prefixSource?: string;
   asn?: number;
   customer?: string;
+  proxy?: string;
+  proxyCa?: string;
 }
 
 /** Options of the command -> fields of the cloud; what is not given is left to the cloud. */
@@ -35,6 +38,8 @@ function nodeFields(options: NodeOptions): Partial<NodeFields> {
     ...(options.prefixSource === undefined ? {} : { prefixSource: options.prefixSource }),
     ...(options.asn === undefined ? {} : { asn: options.asn }),
     ...(options.customer === undefined ? {} : { customerId: options.customer }),
+    ...(options.proxy === undefined ? {} : { proxy: options.proxy === '' ? null : options.proxy }),
+    ...(options.proxyCa === undefined ? {} : { proxyCertificatePath: options.proxyCa === '' ? null : options.proxyCa }),
   };
 }
 
@@ -56,7 +61,7 @@ export async function createNode(
   name: string,
   options: NodeOptions & { json?: boolean },
 ): Promise<void> {
-  const node = await client.createNode({ name, ...nodeFields(options) });
+  const node = await client.createNode({ name, ...nodeFields(options), ...(await bgpFields(options, undefined)) });
   tellWarnings(io, node);
   io.stdout.write(
     options.json ? `${jsonText(node)}\n` : `Created node ${name}; install it with: node provision ${name}\n`,
@@ -64,7 +69,9 @@ export async function createNode(
 }
 
 export async function setNode(io: Io, client: CloudClient, name: string, options: NodeOptions): Promise<void> {
-  const fields = nodeFields(options);
+  const isBgp = Object.keys(options).some((key) => key.startsWith('bgp'));
+  const before = isBgp ? (await client.showNode(name)).bgp : undefined;
+  const fields = { ...nodeFields(options), ...(await bgpFields(options, before)) };
   if (Object.keys(fields).length === 0)
     throw new EdgeError('CLI_OPTION_INVALID' satisfies ErrorCode, `Cannot change node ${name}: no field was given`, {
       source: 'config',
@@ -124,6 +131,11 @@ function nodeText(node: CacheNode): string {
     ['max egress', `${node.maxEgressMbps} Mbit/s`],
     ['enabled', node.isEnabled ? 'yes' : 'no'],
     ...node.drives.map((d, i) => [`drive ${i + 1}`, `${d.path}, ${d.sizeGb} GB`]),
+    ...(node.proxy ? [['proxy', node.proxy]] : []),
+    ...(node.bgp?.sessions ?? []).map((session) => [
+      'bgp neighbour',
+      `${session.neighborAddress}, AS ${session.neighborAsn}${session.hasPassword ? ', with password' : ''}`,
+    ]),
     ['prefixes', node.cidrs.length === 0 ? `none (${node.prefixSource})` : node.cidrs.join(', ')],
     ['cache node id', node.cacheNodeId],
     ['customer id', node.customerId],
