@@ -143,8 +143,6 @@ describe('wayside-cloud', () => {
   test.each([[['bake']], [['backup']], [['backup', 'x']], [['restore', 'x', '--what']]])(
     'explains itself for %j',
     async (args) => {
-      const of = join(folder, 'unused');
-      mkdirSync(of, { recursive: true });
       const ran = await command(cloud, ...args);
       expect([ran.code, ran.text.includes('usage: wayside-cloud')]).toEqual([CONFIG_INVALID, true]);
     },
