@@ -5,6 +5,8 @@ import { EdgeError } from '@wayside/kit';
 import got, { type Method } from 'got';
 
 const REQUEST_TIMEOUT_MS = 60_000;
+/** Of a request whose connection was reset. */
+const RETRIES_MAX = 2;
 /** Sockets kept open to the cloud, all callers together. */
 const SOCKETS_MAX = 16;
 const MESSAGE_CHARS_MAX = 300;
@@ -40,7 +42,13 @@ export class CloudHttp {
         agent: { https: own ?? this.#agent },
         https: { certificateAuthority: this.#ca },
         headers: call.headers ?? {},
-        retry: { limit: 0 },
+        // A server may close a kept connection at the moment it is used again.
+        retry: {
+          limit: RETRIES_MAX,
+          methods: ['GET', 'PUT', 'POST', 'PATCH', 'DELETE'],
+          errorCodes: ['ECONNRESET'],
+          statusCodes: [],
+        },
         throwHttpErrors: false,
         timeout: { request: REQUEST_TIMEOUT_MS },
         ...(call.json === undefined ? {} : { json: call.json }),
