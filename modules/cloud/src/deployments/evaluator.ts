@@ -34,8 +34,8 @@ import { Composer } from './layered-content.ts';
 import { type DevicePlan, type EffectiveDeployment, planDevice } from './plan-device.ts';
 import { type WrittenPlan, writePlan } from './write-plan.ts';
 
-/** Devices of one transaction. */
-const BATCH_DEVICES = 20;
+/** Devices of one transaction: on a slow disk some 5 ms each, during which SQLite lets nobody else write. */
+const BATCH_DEVICES = 10;
 /** A round over all devices at least this often: it finds what no event told. */
 const ROUND_INTERVAL_MS = 5 * 60_000;
 /** Without news: how soon what another replica wrote down is seen. */
