@@ -99,7 +99,13 @@ export async function createPlatform(options: PlatformOptions): Promise<HubPlatf
     listening: (deviceId) => c2d.reachable(deviceId),
     ...(options.gatewayLimits ? { limits: options.gatewayLimits } : {}),
   });
-  const c2d = new CloudToDevice({ db, commits, clock, logger, gateway: front.gateway });
+  const c2d = new CloudToDevice({
+    ...{ db, commits, clock, logger, gateway: front.gateway },
+    tellOthers: (deviceId) => replicas.publish('c2d', [deviceId]),
+  });
+  replicas.on('c2d', (deviceIds) => {
+    for (const deviceId of deviceIds) c2d.reachable(deviceId);
+  });
   const methods = new MethodCalls({ db, clock, link: front });
   const calls = new ReplicaCalls({ db, replicas, clock, logger });
   const ownerOf = (identity: Identity) => front.ownership.ownerOf(identity);

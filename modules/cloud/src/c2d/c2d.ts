@@ -50,6 +50,8 @@ export interface C2dParts {
   clock: Clock;
   logger: Logger;
   gateway: Pick<Gateway, 'connection' | 'c2d'>;
+  /** Tells the other replicas that a message waits for the device: it may be connected there. */
+  tellOthers?(deviceId: string): void;
 }
 
 export class CloudToDevice {
@@ -73,6 +75,7 @@ export class CloudToDevice {
     const checked = checkMessage(message, nowMs);
     const sequence = await commits.run((trx) => enqueue(trx, checked, nowMs), message.deviceId);
     this.reachable(message.deviceId);
+    this.parts.tellOthers?.(message.deviceId);
     return { sequence };
   }
 
@@ -104,7 +107,9 @@ export class CloudToDevice {
       deviceId,
     );
     this.feedbackCame();
-    if (how === 'abandon') this.reachable(deviceId);
+    if (how !== 'abandon') return;
+    this.reachable(deviceId);
+    this.parts.tellOthers?.(deviceId);
   }
 
   /** The device may have begun to listen, or a message came for it. */

@@ -10,6 +10,8 @@ export type Topic =
   | 'desired'
   /** Clients that connected or subscribed somewhere. */
   | 'connection'
+  /** Devices that messages wait for. */
+  | 'c2d'
   /** Devices that sent messages. */
   | 'telemetry'
   /** The timeline grew. */
