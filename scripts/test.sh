@@ -44,6 +44,8 @@ tools() {
   command -v chromium >/dev/null || command -v chromium-browser >/dev/null || missing+=(chromium)
   [ -x /usr/sbin/dnsmasq ] || missing+=(dnsmasq-base)
   [ -x /usr/bin/named-checkzone ] || missing+=(bind9-utils)
+  [ -d /usr/lib/postgresql ] || missing+=(postgresql)
+  [ -x /usr/sbin/haproxy ] || missing+=(haproxy)
   # Routers for the BGP module, in network namespaces: both only of use to root.
   if [ "$(id -u)" = 0 ]; then
     [ -x /usr/sbin/bird ] || missing+=(bird2)
@@ -66,6 +68,14 @@ portal_bundle() {
   step "portal bundle"
   NODE_OPTIONS='' node scripts/build-portal.ts >/dev/null
 }
+# on_postgres: what is close to the store once more, on a PostgreSQL server of its own.
+on_postgres() {
+  step "the cloud's store on PostgreSQL"
+  local cloud=modules/cloud/src
+  node scripts/test-on-postgres.ts "$cloud/(store|telemetry|twins|identity|device-front|deployments|routing|bgp|accounts|people)/" \
+    --selectProjects unit --testTimeout=60000 --maxWorkers=$WORKERS
+  node scripts/test-on-postgres.ts modules/cloud/test/hub- --selectProjects integration --testTimeout=60000 --maxWorkers=1
+}
 # shellcheck disable=SC2120
 integration() {
   tools
@@ -73,6 +83,8 @@ integration() {
   engine_and_images
   step "integration tests"
   jest --selectProjects integration --testTimeout=60000 --maxWorkers=$WORKERS "$@"
+  # Files named are all that was asked for.
+  [ $# -gt 0 ] || on_postgres
 }
 # shellcheck disable=SC2120
 e2e() {
