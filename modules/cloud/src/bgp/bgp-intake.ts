@@ -9,6 +9,7 @@
 import { type Clock, describeError, type Logger } from '@wayside/kit';
 import { BGP_MODULE_ID, BGP_ROUTES_MESSAGE_TYPE, BGP_STATE_MESSAGE_TYPE, type BgpRoutes } from '@wayside/protocol';
 import type { Accounts } from '../accounts/accounts.ts';
+import { NodeLanes } from '../nodes/node-lanes.ts';
 import type { NodeDb } from '../nodes/tables.ts';
 import type { Platform, TelemetryMessage } from '../platform.ts';
 import type { PrefixBook } from '../routing/prefix-book.ts';
@@ -55,24 +56,26 @@ class BatchRefused extends Error {}
 
 export class BgpIntake {
   private readonly options: BgpIntakeOptions;
-  private readonly lanes = new Map<string, Promise<void>>();
+  private readonly lanes: NodeLanes;
   /** Nodes whose messages will be read from the store. */
   private readonly behind = new Set<string>();
   private readonly asked = new Map<string, number>();
   private readonly asking = new Set<Promise<void>>();
-  private waiting = 0;
   private unsubscribe: (() => void) | undefined;
 
   constructor(options: BgpIntakeOptions) {
     this.options = options;
+    this.lanes = new NodeLanes((node, error) => {
+      options.logger.error('Cannot take over a BGP message', { node, error: describeError(error) });
+    });
   }
 
   /** Listens, then takes over what came before and mends what a crash left. */
   async start(): Promise<void> {
     this.unsubscribe = this.options.platform.on('telemetry', (message) => this.offer(message));
-    for (const name of await listStreams(this.options.db)) this.queue(name, () => this.syncBook(name));
+    for (const name of await listStreams(this.options.db)) this.lanes.run(name, () => this.syncBook(name));
     const nodes = await this.options.db.selectFrom('cache_node').select('name').execute();
-    for (const { name } of nodes) this.queue(name, () => this.catchUp(name));
+    for (const { name } of nodes) this.lanes.run(name, () => this.catchUp(name));
     await this.idle();
   }
 
@@ -85,19 +88,19 @@ export class BgpIntake {
 
   /** Resolves when nothing waits. */
   async idle(): Promise<void> {
-    while (this.lanes.size > 0) await Promise.all(this.lanes.values());
+    await this.lanes.idle();
   }
 
   /** The limit of the account may have changed. */
   review(nodeName: string): Promise<void> {
-    return this.queue(nodeName, () => this.syncBook(nodeName));
+    return this.lanes.run(nodeName, () => this.syncBook(nodeName));
   }
 
   /** Messages of the node are in the store, taken in by whichever replica. */
   follow(nodeName: string): void {
     if (this.unsubscribe === undefined || this.behind.has(nodeName)) return;
     this.behind.add(nodeName);
-    void this.queue(nodeName, async () => {
+    void this.lanes.run(nodeName, async () => {
       this.behind.delete(nodeName);
       await this.catchUp(nodeName);
     });
@@ -109,30 +112,15 @@ export class BgpIntake {
       this.follow(message.deviceId);
       return;
     }
-    if (this.waiting >= WAITING_MAX) {
+    if (this.lanes.waiting >= WAITING_MAX) {
       // The gap is seen at the next batch or state, and a new snapshot mends it.
       this.options.logger.error('BGP message dropped: too many wait', {
         node: message.deviceId,
-        waiting: this.waiting,
+        waiting: this.lanes.waiting,
       });
       return;
     }
-    void this.queue(message.deviceId, () => this.take(message));
-  }
-
-  private queue(nodeName: string, work: () => Promise<void>): Promise<void> {
-    this.waiting += 1;
-    const lane = (this.lanes.get(nodeName) ?? Promise.resolve())
-      .then(work)
-      .catch((error) => {
-        this.options.logger.error('Cannot take over a BGP message', { node: nodeName, error: describeError(error) });
-      })
-      .finally(() => {
-        this.waiting -= 1;
-        if (this.lanes.get(nodeName) === lane) this.lanes.delete(nodeName);
-      });
-    this.lanes.set(nodeName, lane);
-    return lane;
+    void this.lanes.run(message.deviceId, () => this.take(message));
   }
 
   private async catchUp(nodeName: string): Promise<void> {

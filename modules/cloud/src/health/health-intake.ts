@@ -8,6 +8,7 @@
 
 import { type Clock, describeError, type Logger } from '@wayside/kit';
 import { type AgentHealth, jsonEqual } from '@wayside/protocol';
+import { NodeLanes } from '../nodes/node-lanes.ts';
 import type { NodeDb, NodeTableMap } from '../nodes/tables.ts';
 import type { NewEvent, Timeline, TimelineEvent } from '../nodes/timeline.ts';
 import type { Platform, TelemetryMessage } from '../platform.ts';
@@ -42,15 +43,17 @@ export interface HealthIntakeOptions {
 export class HealthIntake {
   private readonly options: HealthIntakeOptions;
   private readonly commits: CommitGroup;
-  private readonly lanes = new Map<string, Promise<void>>();
+  private readonly lanes: NodeLanes;
   /** Nodes whose messages will be read from the store, and how far they were. */
   private readonly behind = new Set<string>();
   private readonly readTo = new Map<string, number>();
-  private waiting = 0;
   private unsubscribe: (() => void) | undefined;
 
   constructor(options: HealthIntakeOptions) {
     this.options = options;
+    this.lanes = new NodeLanes((node, error) => {
+      options.logger.error('Cannot take over a message of a node', { node, error: describeError(error) });
+    });
     this.commits = options.commits ?? new CommitGroup(options.db as unknown as Db);
   }
 
@@ -58,7 +61,7 @@ export class HealthIntake {
   async start(): Promise<void> {
     this.unsubscribe = this.options.platform.on('telemetry', (message) => this.offer(message));
     const nodes = await this.options.db.selectFrom('cache_node').select('name').execute();
-    for (const { name } of nodes) this.queue(name, () => this.catchUp(name));
+    for (const { name } of nodes) this.lanes.run(name, () => this.catchUp(name));
     await this.idle();
   }
 
@@ -71,14 +74,14 @@ export class HealthIntake {
 
   /** Resolves when nothing waits. */
   async idle(): Promise<void> {
-    while (this.lanes.size > 0) await Promise.all(this.lanes.values());
+    await this.lanes.idle();
   }
 
   /** Messages of the node are in the store, taken in by whichever replica: they are taken over in the order of their seq. */
   follow(nodeName: string): void {
     if (this.unsubscribe === undefined || this.behind.has(nodeName)) return;
     this.behind.add(nodeName);
-    this.queue(nodeName, async () => {
+    this.lanes.run(nodeName, async () => {
       this.behind.delete(nodeName);
       await this.catchUp(nodeName);
     });
@@ -90,31 +93,14 @@ export class HealthIntake {
       this.follow(message.deviceId);
       return;
     }
-    if (this.waiting >= INTAKE_WAITING_MAX) {
+    if (this.lanes.waiting >= INTAKE_WAITING_MAX) {
       this.options.logger.error('Health message left for the next start: too many wait', {
         node: message.deviceId,
-        waiting: this.waiting,
+        waiting: this.lanes.waiting,
       });
       return;
     }
-    this.queue(message.deviceId, () => this.take(message));
-  }
-
-  private queue(nodeName: string, work: () => Promise<void>): void {
-    this.waiting += 1;
-    const lane = (this.lanes.get(nodeName) ?? Promise.resolve())
-      .then(work)
-      .catch((error) => {
-        this.options.logger.error('Cannot take over a message of a node', {
-          node: nodeName,
-          error: describeError(error),
-        });
-      })
-      .finally(() => {
-        this.waiting -= 1;
-        if (this.lanes.get(nodeName) === lane) this.lanes.delete(nodeName);
-      });
-    this.lanes.set(nodeName, lane);
+    this.lanes.run(message.deviceId, () => this.take(message));
   }
 
   private async catchUp(nodeName: string): Promise<void> {
