@@ -31,6 +31,14 @@ const ROOTS = /^\/(devices|twins|configurations|statistics|jobs|digitaltwins|mes
 
 /** Mount it at '/': it serves the IoT Hub paths and lets all others pass. */
 export function createHubRouter(platform: HubPlatform, guard?: HubGuard): Router {
+  const hub = createHubRoutes(platform, guard);
+  const router = Router();
+  router.use((request, response, next) => (ROOTS.test(request.path) ? hub(request, response, next) : next()));
+  return router;
+}
+
+/** The routes alone. */
+export function createHubRoutes(platform: HubPlatform, guard?: HubGuard): Router {
   const hub = Router({ caseSensitive: true });
   hub.use(common);
   hub.use(authenticateRequests(platform, guard));
@@ -54,10 +62,7 @@ export function createHubRouter(platform: HubPlatform, guard?: HubGuard): Router
   hub.use(twinRoutes(platform));
   hub.use(answerUnknownPath);
   hub.use(answerErrors(platform.logger, () => platform.clock.nowMs()));
-
-  const router = Router();
-  router.use((request, response, next) => (ROOTS.test(request.path) ? hub(request, response, next) : next()));
-  return router;
+  return hub;
 }
 
 const common: RequestHandler = (request, response, next) => {

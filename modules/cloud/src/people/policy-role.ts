@@ -40,7 +40,9 @@ export function rightForCall(call: Call): Right | 'nobody' {
 }
 
 /** Calls that change nothing and are not logged. */
-const QUIET_CALLS: readonly Call[] = ['readIdentity', 'readTwin', 'query', 'readJobs', 'readStatistics', 'actAsDevice'];
+const QUIET_CALLS: readonly Call[] = [
+  ...(['readIdentity', 'readTwin', 'query', 'readJobs', 'readConfiguration', 'readStatistics', 'actAsDevice'] as const),
+];
 
 export function isChange(call: Call): boolean {
   return !QUIET_CALLS.includes(call);
