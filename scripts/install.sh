@@ -4,7 +4,7 @@
 #
 #   install.sh cloud=https://host[:port] capin=sha256//PIN customerid=ID cachenodeid=ID customerkey=KEY registrationkey=KEY
 #     [hostname=NAME] [instance=NAME] [drivepathandsizeingb=/path,GB[,/path,GB...]] [addhost=name:ip[,...]] [image=NAME:TAG]
-#     [shoulduseproxy=true proxyurl=http://host:port] [mqttport=8883]
+#     [shoulduseproxy=true proxyurl=http://host:port [proxytlscertificatepath=/ca.pem]] [mqttport=8883]
 #   install.sh connectionstring='HostName=..;DeviceId=..;SharedAccessKey=..' agentimage=NAME:TAG [the options above]     (any IoT Hub)
 #   install.sh upgrade [image=NAME:TAG] [instance=NAME]           replaces the daemon's container, keeps config.toml and identity
 #   install.sh engine                                             only makes sure that a Docker Engine runs
@@ -74,11 +74,11 @@ if [ "${1:-}" = upgrade ]; then
   shift
 fi
 cloud='' capin='' customerid='' cachenodeid='' customerkey='' registrationkey='' hostname='' instance='' drivepathandsizeingb='' addhost=''
-image='' agentimage='' shoulduseproxy='false' proxyurl='' mqttport=8883 connectionstring=''
+image='' agentimage='' shoulduseproxy='false' proxyurl='' proxytlscertificatepath='' mqttport=8883 connectionstring=''
 for argument in "$@"; do
   key=${argument%%=*} value=${argument#*=}
   case $key in
-    cloud | capin | customerid | cachenodeid | customerkey | registrationkey | hostname | instance | drivepathandsizeingb | addhost | image | agentimage | shoulduseproxy | proxyurl | mqttport | connectionstring)
+    cloud | capin | customerid | cachenodeid | customerkey | registrationkey | hostname | instance | drivepathandsizeingb | addhost | image | agentimage | shoulduseproxy | proxyurl | proxytlscertificatepath | mqttport | connectionstring)
       case $value in *[\"\\$'\n']*) fail "Cannot install: $key holds a quote, a backslash or a line break" ;; esac
       printf -v "$key" '%s' "$value"
       ;;
@@ -95,6 +95,7 @@ fi
 [[ $instance =~ ^[a-z0-9]*$ ]] || problems+=("instance is \"$instance\", wanted lower-case letters and digits")
 [[ $mqttport =~ ^[0-9]+$ ]] || problems+=("mqttport is \"$mqttport\", wanted a port number")
 [ "$shoulduseproxy" != true ] || [[ $proxyurl =~ ^http://[^:/]+:[0-9]+$ ]] || problems+=("proxyurl is \"$proxyurl\", wanted http://host:port")
+[ -z "$proxytlscertificatepath" ] || grep -qs 'BEGIN CERTIFICATE' "$proxytlscertificatepath" || problems+=("proxytlscertificatepath is \"$proxytlscertificatepath\", wanted a file with the CA of the proxy, PEM")
 hostname=${hostname:-$(uname -n | tr '[:upper:]' '[:lower:]')}
 [[ $hostname =~ ^[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?$ ]] || problems+=("hostname is \"$hostname\", wanted a DNS name of at most 64 characters")
 
@@ -153,6 +154,7 @@ write_config() {
     authority=${cloud#https://} host=${authority%%:*}
     [ "$authority" = "$host" ] || https_port=${authority##*:}
     curl_arguments=(-fsS --max-time 20)
+    [ "$shoulduseproxy" != true ] || curl_arguments+=(--proxy "$proxyurl")
     # A name that only the containers are told is looked up in the same list here; the host's own gateway is its loopback.
     for entry in "${entries[@]:-}"; do
       [ "${entry%%:*}" = "$host" ] || continue
@@ -164,6 +166,8 @@ write_config() {
     [ -z "$capin" ] || curl_arguments+=(--insecure --pinnedpubkey "$capin")
     curl "${curl_arguments[@]}" "$cloud/api/v1/ca.pem" -o "$config_dir/upstream-ca.pem.new" ||
       fail "Cannot read the CA of $cloud: not reachable, or its public key is not the pinned one"
+    # A proxy that looks into TLS signs in the cloud's name: its CA is trusted beside the cloud's own.
+    [ -z "$proxytlscertificatepath" ] || { echo && cat "$proxytlscertificatepath"; } >>"$config_dir/upstream-ca.pem.new"
     mv "$config_dir/upstream-ca.pem.new" "$config_dir/upstream-ca.pem"
     chmod 0644 "$config_dir/upstream-ca.pem"
     ca_line='ca_cert = "file:///etc/wayside/upstream-ca.pem"'
