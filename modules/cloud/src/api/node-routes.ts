@@ -11,6 +11,7 @@ import { fieldsOf } from '../nodes/node-fields.ts';
 import type { NodeAnswer, NodeRecord } from '../nodes/node-record.ts';
 import { requireReach } from '../people/access.ts';
 import type { Actor } from '../platform.ts';
+import { NODE_PAGE_QUERY, type NodePageQuery, pageOfNodes } from './node-page.ts';
 import { NODE_CHANGE, NODE_CREATE } from './node-schemas.ts';
 import type { ApiParts } from './parts.ts';
 import { type Call, json, type Route } from './route.ts';
@@ -44,12 +45,16 @@ function fieldRoutes(parts: ApiParts): Route[] {
       method: 'get',
       path: '/nodes',
       right: 'read',
-      summary: 'All cache nodes, by name',
+      summary: 'Cache nodes, by name: all, or a page of those that fit',
+      query: NODE_PAGE_QUERY,
       success: { status: 200, description: 'Cache nodes with their states.', schema: ref('NodeList') },
       reach: 'filtered',
       handle: async (call) => {
         const reached = (await nodes.list()).filter((node) => call.reach(node.name));
-        return json({ nodes: await toAnswers(parts, reached, (node) => watch.judgementOf(node)) });
+        const query = call.query as unknown as NodePageQuery;
+        const page = await pageOfNodes(reached, query, async (node) => (await watch.judgementOf(node)).state);
+        const answers = await toAnswers(parts, page.nodes, (node) => watch.judgementOf(node));
+        return json({ nodes: answers, next: page.next });
       },
     },
     {

@@ -119,7 +119,10 @@ export const SCHEMAS = {
     device: text,
   }),
   Node: NODE_ANSWER,
-  NodeList: object({ nodes: { type: 'array', items: { $ref: '#/components/schemas/Node' } } }),
+  NodeList: object({
+    nodes: { type: 'array', items: { $ref: '#/components/schemas/Node' } },
+    next: { type: ['string', 'null'] },
+  }),
   Provisioning: object({
     command: text,
     customerId: guid,
