@@ -1,7 +1,10 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import type { JsonObject } from '@wayside/protocol';
 import { type DeploymentBench, modulesOf, openBench, quickstartContent } from '../../test/deployment-bench.ts';
 import { applyContent, readContent } from './apply-content.ts';
+
+/** The machine may be busy with other suites. */
+jest.setTimeout(30_000);
 
 let parts: DeploymentBench;
 let events: string[];

@@ -71,11 +71,7 @@ describe('readConfiguration()', () => {
       layerOf({ 'properties.desired.modules.m': { type: 'docker' } }),
       'modules.m.status: is missing',
     ],
-    [
-      'a faulty route in a layer',
-      layerOf({}, { $edgeHub: { 'properties.desired.routes.r': 7 } }),
-      'routes.r',
-    ],
+    ['a faulty route in a layer', layerOf({}, { $edgeHub: { 'properties.desired.routes.r': 7 } }), 'routes.r'],
     ['settings with a $ key', { content: { deviceContent: { 'properties.desired.$a': 1 } } }, 'name holds "$"'],
     ['a negative priority', { content, priority: -1 }, 'priority: is -1, wanted a whole number from 0'],
     ['a fraction as priority', { content, priority: 1.5 }, 'priority: is 1.5'],

@@ -1,6 +1,6 @@
 // The evaluation's loop: what wakes it, two replicas over one store, a device that fails, claims of a replica that died, rounds.
 
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import type { JsonObject } from '@wayside/protocol';
 import { type DeploymentBench, openBench, quickstartContent } from '../../test/deployment-bench.ts';
 import {
@@ -13,6 +13,9 @@ import {
   stepRound,
 } from './evaluation-queue.ts';
 import { Evaluator } from './evaluator.ts';
+
+/** The machine may be busy with other suites. */
+jest.setTimeout(30_000);
 
 let bench: DeploymentBench;
 beforeEach(async () => {
@@ -71,7 +74,7 @@ describe('what wakes a running evaluator', () => {
 
 describe('replicas', () => {
   test('two over one store share the work: each device is written once', async () => {
-    const fleet = Array.from({ length: 60 }, (_, n) => `n${n}`);
+    const fleet = Array.from({ length: 24 }, (_, n) => `n${n}`);
     for (const deviceId of fleet) await bench.registry.createDevice(deviceId, { iotEdge: true });
     await bench.configurations.create('base', base('*'));
     const told: string[] = [];
@@ -83,7 +86,7 @@ describe('replicas', () => {
     await Promise.all([run(bench.evaluator), run(second())]);
     expect(told.sort()).toEqual([...fleet].sort());
     expect(await Promise.all(fleet.map(agentVersion))).toEqual(fleet.map(() => 2));
-    expect((await bench.configurations.get('base')).counts).toMatchObject({ targeted: 60, applied: 60 });
+    expect((await bench.configurations.get('base')).counts).toMatchObject({ targeted: 24, applied: 24 });
   });
 
   test('what a dead one had claimed is taken when its claim has ended', async () => {

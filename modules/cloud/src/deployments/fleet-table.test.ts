@@ -1,13 +1,16 @@
 // Two base configurations and three layers over twelve nodes, tags changed under way, one deleted: every twin, status and metric
 // (cloud.md 2.6, 2.12).
 
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type { JsonObject } from '@wayside/protocol';
 import { type DeploymentBench, modulesOf, openBench, quickstartContent } from '../../test/deployment-bench.ts';
 import { parseQuery } from '../query/parse-query.ts';
 import { readQueryPage } from '../query/query-pages.ts';
 import { configurationJson } from './configuration-json.ts';
 import { markDue } from './evaluation-queue.ts';
+
+/** The machine may be busy with other suites. */
+jest.setTimeout(30_000);
 
 let bench: DeploymentBench;
 beforeAll(async () => {
