@@ -35,6 +35,7 @@ export class DesiredDelivery {
   readonly #parts: DesiredDeliveryParts;
   readonly #receivers = new Map<string, Receiver>();
   readonly #unsubscribe: (() => void)[];
+  #catchingUp: Promise<void> = Promise.resolve();
 
   constructor(parts: DesiredDeliveryParts) {
     this.#parts = parts;
@@ -42,7 +43,9 @@ export class DesiredDelivery {
       parts.replicas.on('desired', (ids) => {
         for (const id of ids) this.pump(id);
       }),
-      parts.replicas.onGap((sinceMs) => void this.#catchUp(sinceMs)),
+      parts.replicas.onGap((sinceMs) => {
+        this.#catchingUp = this.#catchUp(sinceMs);
+      }),
     ];
   }
 
@@ -71,9 +74,15 @@ export class DesiredDelivery {
     if (receiver) this.#then(receiver, () => this.#deliver(receiver));
   }
 
+  /** Resolves when what was heard of is delivered. */
+  async idle(): Promise<void> {
+    await this.#catchingUp;
+    await Promise.all([...this.#receivers.values()].map((receiver) => receiver.tail));
+  }
+
   async close(): Promise<void> {
     for (const stop of this.#unsubscribe) stop();
-    await Promise.all([...this.#receivers.values()].map((receiver) => receiver.tail));
+    await this.idle();
   }
 
   async #deliver(receiver: Receiver): Promise<void> {
