@@ -52,7 +52,7 @@ describe('isWithin()', () => {
     ];
     scopes.push({ tags: { r: 'x' } }, { tags: { r: 'x', s: 'y' } }, { prefixes: ['c'], tags: { r: 'x' } });
     const nodes = ['a', 'ab', 'b', 'c'].flatMap((name) =>
-      [{}, { r: 'x' }, { s: 'y' }, { r: 'x', s: 'y' }].map((tags: JsonObject) => ({ name, tags })),
+      ([{}, { r: 'x' }, { s: 'y' }, { r: 'x', s: 'y' }] as JsonObject[]).map((tags) => ({ name, tags })),
     );
     for (const inner of scopes) {
       for (const outer of scopes) {
