@@ -10,7 +10,7 @@ import { MissBench } from './misses.ts';
 import { congestionControl, INSIDE, namespaceProblem, runInside } from './network.ts';
 import { Origin } from './origin-control.ts';
 import { ServerProcess } from './processes.ts';
-import { type RunFacts, renderReport, type ServerResult } from './report.ts';
+import { type RunFacts, renderReport, type ServerResult, sectionsOfOthers } from './report.ts';
 import { type CacheServer, NOT_DRIVEN, SERVERS } from './servers.ts';
 
 const ORIGIN_PORT = 18_090;
@@ -131,7 +131,7 @@ async function main(): Promise<void> {
       say(`${server.name} ${server.version()}`);
       results.push(await measure(server, program, origin, options));
       // After each, so that a run that is broken off leaves what it has.
-      writeFileSync(options.out, renderReport(facts, results));
+      writeFileSync(options.out, `${renderReport(facts, results)}${sectionsOfOthers(options.out)}`);
     }
   } finally {
     await origin.stop();

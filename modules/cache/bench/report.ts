@@ -1,6 +1,7 @@
 // docs/benchmarks.md: the figures of one run as tables, with the machine, the versions and the date, and how far ours is from the peers.
 
 import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import type { HitRow } from './hits.ts';
 import type { CrowdRow, Misses } from './misses.ts';
@@ -205,6 +206,13 @@ function ratioTable(results: readonly ServerResult[]): string {
     return [name, ...peers.map((peer) => number((own ?? Number.NaN) / (of(peer) ?? Number.NaN), 2))];
   });
   return `## Ours as a share of the peers' (below 1 is better)\n\n${table(['work', ...peers.map(({ name }) => name)], rows)}`;
+}
+
+/** What other benches wrote below ours into the same page. */
+export function sectionsOfOthers(file: string): string {
+  const page = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  const start = page.search(/^# (?!Benchmarks$)/m);
+  return start < 0 ? '' : `\n${page.slice(start)}`;
 }
 
 export function renderReport(facts: RunFacts, results: readonly ServerResult[]): string {
