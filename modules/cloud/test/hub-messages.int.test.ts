@@ -1,10 +1,13 @@
 // Cloud-to-device messages from the unmodified azure-iothub Client over AMQP to the unmodified device SDK over MQTT, and feedback back
 // (cloud.md 2.10); the same over HTTPS as `az iot device c2d-message` asks (2.9).
 
+import { once } from 'node:events';
 import { connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import iotCommon from 'azure-iot-common';
-import { type AnyClient, failureOf, type HubUnderTest, startHub, until } from './hub-under-test.ts';
+import rhea, { type AmqpError, type EventContext } from 'rhea';
+import { WebSocket } from 'ws';
+import { type AnyClient, failureOf, type HubUnderTest, sas, startHub, until } from './hub-under-test.ts';
 
 /** The suite shares its machine with others. */
 jest.setTimeout(120_000);
@@ -174,6 +177,66 @@ describe('by AMQP to MQTT', () => {
   });
 });
 
+describe('other ways in', () => {
+  const token = () => {
+    const key = /SharedAccessKey=(.*)$/.exec(hub.platform.connectionStrings().service)?.[1] ?? '';
+    return sas({ key, policy: 'service' });
+  };
+
+  /** Sends one message and resolves with how it was settled. */
+  async function sendBy(options: object): Promise<string> {
+    const container = rhea.create_container();
+    return await new Promise<string>((resolve) => {
+      const connection = container.connect({ reconnect: false, ...options } as never);
+      const end = (how: string) => {
+        connection.close();
+        resolve(how);
+      };
+      const sender = connection.open_sender('/messages/devicebound');
+      container.once('sendable', () => sender.send({ to: '/devices/ways/messages/devicebound', body: 'text' }));
+      container.on('accepted', () => end('accepted'));
+      container.on('rejected', ({ delivery }: EventContext) =>
+        end(`rejected ${delivery?.remote_state?.error?.condition}`),
+      );
+      container.on('sender_error', ({ sender: failed }: EventContext) =>
+        end(`${(failed?.error as AmqpError)?.condition}`),
+      );
+      container.on('connection_error', () => end('connection error'));
+      container.on('disconnected', () => resolve('disconnected'));
+      container.on('error', () => end('error'));
+    });
+  }
+  const tlsTo = () => ({ transport: 'tls', host: 'localhost', port: hub.amqpPort, ca: hub.ca });
+
+  test('SASL PLAIN with a token as password; no token, a wrong one or another policy name: refused', async () => {
+    await hub.registry().create({ deviceId: 'ways' });
+    const user = 'service@sas.root.localhost';
+    expect(await sendBy({ ...tlsTo(), username: user, password: token() })).toBe('accepted');
+    expect(await count('ways')).toBe(1);
+    expect(await sendBy({ ...tlsTo(), username: user, password: token().replace('sig=', 'sig=A') })).not.toBe(
+      'accepted',
+    );
+    expect(await sendBy({ ...tlsTo(), username: 'iothubowner@sas.root.localhost', password: token() })).not.toBe(
+      'accepted',
+    );
+    expect(await sendBy(tlsTo())).toBe('amqp:unauthorized-access');
+    expect(await count('ways')).toBe(1);
+  });
+
+  test('over WebSocket on the HTTPS port, beside MQTT on the same path', async () => {
+    const url = `wss://localhost:${hub.httpsPort}/$iothub/websocket`;
+    const connectTo = rhea.websocket_connect(WebSocket as never) as unknown as (...with_: unknown[]) => unknown;
+    const options = (protocol: string) => ({ connection_details: connectTo(url, protocol, { ca: hub.ca }) });
+    const credentials = { username: 'service@sas.root.localhost', password: token() };
+    const before = await count('ways');
+    expect(await sendBy({ ...options('AMQPWSB10'), ...credentials })).toBe('accepted');
+    expect(await count('ways')).toBe(before + 1);
+    const refused = new WebSocket(url, 'other', { ca: hub.ca });
+    const [error] = (await once(refused, 'error')) as [Error];
+    expect(error.message).toContain('400');
+  });
+});
+
 describe('over HTTPS', () => {
   const inbox = '/devices/web/messages/devicebound';
   const api = '?api-version=2019-10-01';
@@ -218,7 +281,6 @@ describe('over HTTPS', () => {
   test('a device reads its own inbox and no other one', async () => {
     await hub.registry().create({ deviceId: 'other' });
     const key = (await hub.platform.getDevice('other'))?.primaryKey ?? '';
-    const { sas } = await import('./hub-under-test.ts');
     const token = sas({ key, resource: 'localhost/devices/other' });
     expect((await hub.request({ path: `/devices/other/messages/devicebound${api}`, token })).status).toBe(204);
     expect((await hub.request({ path: `${inbox}${api}`, token })).status).toBe(401);

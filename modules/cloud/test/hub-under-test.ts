@@ -186,7 +186,7 @@ async function startServers(files: Files, ports: Ports) {
     response.status(418).json({ passedOn: true });
   });
   const server = https.createServer({ cert: files.certificate, key: files.privateKey }, app);
-  platform.gateway.attachWebSocket(server);
+  platform.gateway.attachWebSocket(server, { otherwise: platform.amqp.upgrade });
   server.listen(ports.https, '127.0.0.1');
   await once(server, 'listening');
   const listener = await platform.gateway.listenTls({

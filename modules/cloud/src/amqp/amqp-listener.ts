@@ -5,6 +5,7 @@ import { createServer, type TLSSocket } from 'node:tls';
 import type { ServerCertificate, TlsListener } from '@wayside/gateway';
 import { closeServer, describeError, listen } from '@wayside/kit';
 import { AmqpConnection, type AmqpParts } from './amqp-connection.ts';
+import { amqpUpgrades, type UpgradeHandler } from './web-socket.ts';
 
 /** Open connections, over all listeners: back ends are few. */
 const CONNECTIONS_MAX = 200;
@@ -12,11 +13,14 @@ const HANDSHAKE_TIMEOUT_MS = 20_000;
 const CLOSE_GRACE_MS = 3_000;
 
 export class AmqpFront {
+  /** WebSocket upgrades that nobody else takes. */
+  readonly upgrade: UpgradeHandler;
   private readonly parts: AmqpParts;
   private readonly connections = new Set<AmqpConnection>();
 
   constructor(parts: AmqpParts) {
     this.parts = parts;
+    this.upgrade = amqpUpgrades((stream) => this.accept(stream), parts.logger);
   }
 
   /** Serves AMQP on a stream; one too many is closed at once. */

@@ -129,7 +129,7 @@ export async function claimJobs(
 ): Promise<JobRow[]> {
   const due = await db
     .selectFrom('job')
-    .select('job_id')
+    .select(['job_id', 'status', 'start_ms'])
     .where('status', 'in', OPEN_JOB_STATUSES)
     .where('start_ms', '<=', at.nowMs)
     .where('lease_until_ms', '<=', at.nowMs)
@@ -138,10 +138,16 @@ export async function claimJobs(
     .limit(jobsMax)
     .execute();
   const claimed: JobRow[] = [];
-  for (const { job_id } of due) {
+  for (const { job_id, status, start_ms } of due) {
     const job = await db
       .updateTable('job')
-      .set({ status: 'running', runner, lease_until_ms: at.leaseUntilMs })
+      .set({
+        status: 'running',
+        runner,
+        lease_until_ms: at.leaseUntilMs,
+        // The time it may take counts from its real beginning, which may be late.
+        start_ms: status === 'running' ? start_ms : at.nowMs,
+      })
       .where('job_id', '=', job_id)
       .where('status', 'in', OPEN_JOB_STATUSES)
       .where('lease_until_ms', '<=', at.nowMs)

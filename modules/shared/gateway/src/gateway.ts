@@ -33,7 +33,7 @@ export interface TlsListener {
 export interface Gateway {
   /** MQTT over TLS 1.2+; client certificates are asked for, not required. Port 0 picks a free one. */
   listenTls(options: { port: number; address?: string; certificate: ServerCertificate }): Promise<TlsListener>;
-  /** Takes the upgrades of `{pathPrefix}*` with subprotocol `mqtt`; other paths are left to `otherwise`, or refused with 404. */
+  /** Takes the upgrades of `{pathPrefix}*` with subprotocol `mqtt`; other paths and subprotocols are left to `otherwise`, or refused with 404 and 400. */
   attachWebSocket(
     server: HttpsServer | HttpServer,
     options?: {

@@ -35,13 +35,11 @@ export function attachWebSocket(
   });
   const prefix = o.pathPrefix ?? WEB_SOCKET_PATH_PREFIX;
   const onUpgrade: UpgradeHandler = (request, socket, head) => {
-    if (!decodePath(request.url).startsWith(prefix)) {
+    const isOurPath = decodePath(request.url).startsWith(prefix);
+    if (!isOurPath || !offersMqtt(request)) {
+      // IoT Hub serves AMQP on the same path: the subprotocol tells them apart.
       if (o.otherwise) o.otherwise(request, socket, head);
-      else rejectUpgrade(socket, '404 Not Found');
-      return;
-    }
-    if (!offersMqtt(request)) {
-      rejectUpgrade(socket, '400 Bad Request');
+      else rejectUpgrade(socket, isOurPath ? '400 Bad Request' : '404 Not Found');
       return;
     }
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
