@@ -23,6 +23,8 @@ export interface CloudConfig {
   listenAddress: string;
   httpsPort: number;
   mqttPort: number;
+  /** Absent = AMQP over WebSocket only. */
+  amqpPort?: number;
   publicHttpsPort: number;
   publicMqttPort: number;
   stateDir: string;

@@ -58,6 +58,8 @@ const CLOSE_GRACE_MS = 3_000;
 export interface RunningCloud {
   httpsPort: number;
   mqttPort: number;
+  /** undefined where AMQP is served over WebSocket only. */
+  amqpPort: number | undefined;
   /** Ends listeners, loops and store, in this order; nothing that was acknowledged is lost. */
   stop(): Promise<void>;
 }
@@ -95,6 +97,10 @@ export async function startCloud(config: CloudConfig, clock: Clock, logger: Logg
       await closeServer(server, 0);
       throw error;
     });
+    const amqp = await openAmqp(config, platform, identity).catch(async (error) => {
+      await Promise.all([closeServer(server, 0), mqtt.close()]);
+      throw error;
+    });
     const running = [
       services.nodeFace.run(loops.signal),
       services.openRouting.run(loops.signal),
@@ -106,7 +112,8 @@ export async function startCloud(config: CloudConfig, clock: Clock, logger: Logg
         ensure: ensureIdentity,
         apply: (renewed) => {
           server.setSecureContext(secureContext(renewed));
-          mqtt.setCertificate({ certificate: renewed.chain, privateKey: renewed.privateKey });
+          const certificate = { certificate: renewed.chain, privateKey: renewed.privateKey };
+          for (const listener of [mqtt, amqp]) listener?.setCertificate(certificate);
         },
       }),
     ];
@@ -115,9 +122,10 @@ export async function startCloud(config: CloudConfig, clock: Clock, logger: Logg
     return {
       httpsPort,
       mqttPort: mqtt.port,
+      amqpPort: amqp?.port,
       stop: async () => {
         loops.abort();
-        await Promise.all([closeServer(server, CLOSE_GRACE_MS), mqtt.close()]);
+        await Promise.all([closeServer(server, CLOSE_GRACE_MS), mqtt.close(), amqp?.close()]);
         await Promise.all(running);
         await services.nodeFace.stop();
         await services.openRouting.idle();
@@ -304,7 +312,7 @@ async function openHttps(
     app,
   );
   server.maxConnections = CONNECTIONS_MAX;
-  platform.gateway.attachWebSocket(server);
+  platform.gateway.attachWebSocket(server, { otherwise: platform.amqp.upgrade });
   await listen(server, { port: config.httpsPort, host: config.listenAddress });
   return server;
 }
@@ -312,6 +320,16 @@ async function openHttps(
 function openMqtt(config: CloudConfig, platform: HubPlatform, identity: ServerIdentity): Promise<TlsListener> {
   const certificate = { certificate: identity.chain, privateKey: identity.privateKey };
   return platform.gateway.listenTls({ port: config.mqttPort, address: config.listenAddress, certificate });
+}
+
+async function openAmqp(
+  config: CloudConfig,
+  platform: HubPlatform,
+  identity: ServerIdentity,
+): Promise<TlsListener | undefined> {
+  if (config.amqpPort === undefined) return undefined;
+  const certificate = { certificate: identity.chain, privateKey: identity.privateKey };
+  return await platform.amqp.listenTls({ port: config.amqpPort, address: config.listenAddress, certificate });
 }
 
 function secureContext(identity: ServerIdentity) {
