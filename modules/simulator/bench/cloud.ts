@@ -39,13 +39,10 @@ class CloudBench {
     try {
       await this.#startClouds();
       const connections = await this.#measure();
-      const { nodes, store, replicas, out } = this.#o;
+      const { nodes, secs, store, replicas, out } = this.#o;
       const facts = {
         atUtc: `${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC`,
-        command: `npm run bench cloud -- ${process.argv
-          .slice(2)
-          .filter((word) => !word.includes('postgres://') && word !== '--database-url')
-          .join(' ')}`.trim(),
+        command: `npm run bench cloud -- --nodes ${nodes} --secs ${secs} --store ${store} --replicas ${replicas}`,
         ...{ store: store === 'sqlite' ? 'SQLite' : 'PostgreSQL 15', replicas, nodes, connections, loadAverage },
       };
       writeSection(out, renderSection(facts, this.#rows));
