@@ -128,6 +128,7 @@ cat <<EOF
 content   $health_url
           $first
 cloud     https://$cloud_hostname:$cloud_https_port (here: $cloud_url), user admin, secret in $cloud_state/admin-secret
+portal    $cloud_url/portal
 watch     scripts/wayside monitor $node_name
 deploy    scripts/wayside deploy $node_name deployment/with-sensor.json
 stop      npm stop

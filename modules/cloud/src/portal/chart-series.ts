@@ -19,12 +19,13 @@ export interface Volumes {
 }
 
 export function ratesOf(traffic: TrafficAnswer): Rates {
-  const times = timesOf(traffic);
+  const times = doneSteps(traffic);
   const at = indexOf(traffic, times);
   const hit = times.map(() => 0);
   const miss = times.map(() => 0);
   for (const point of traffic.points) {
     const index = at(point.atUtc);
+    if (index >= times.length) continue;
     hit[index] = (hit[index] ?? 0) + point.hitBytes;
     miss[index] = (miss[index] ?? 0) + point.missBytes;
   }
@@ -50,7 +51,7 @@ export function volumesOf(traffic: TrafficAnswer, columns: number): Volumes {
   for (const { label, atUtc, hitBytes, missBytes } of traffic.points) {
     const own = byClass.get(label) ?? times.map(() => 0);
     byClass.set(label, own);
-    const index = Math.floor(at(atUtc) / per);
+    const index = Math.min(times.length - 1, Math.floor(at(atUtc) / per));
     own[index] = (own[index] ?? 0) + hitBytes + missBytes;
   }
   const sum = (list: number[]) => list.reduce((a, b) => a + b, 0);
@@ -71,7 +72,13 @@ function timesOf({ fromUtc, toUtc, stepSecs }: TrafficAnswer): number[] {
   return Array.from({ length: count }, (_, index) => from + index * stepSecs);
 }
 
+/** Without the step under way: what has come of it so far would look like a fall. */
+function doneSteps(traffic: TrafficAnswer): number[] {
+  const endSecs = Date.parse(traffic.toUtc) / 1000;
+  return timesOf(traffic).filter((time) => time + traffic.stepSecs <= endSecs);
+}
+
 function indexOf({ stepSecs }: TrafficAnswer, times: readonly number[]): (utc: string) => number {
   const first = times[0] ?? 0;
-  return (utc) => Math.min(times.length - 1, Math.max(0, Math.round((Date.parse(utc) / 1000 - first) / stepSecs)));
+  return (utc) => Math.max(0, Math.round((Date.parse(utc) / 1000 - first) / stepSecs));
 }

@@ -37,7 +37,7 @@ export function tiles(list: readonly Tile[]): Html {
 export function rangePicker(base: string, current: Range, query: { [name: string]: string } = {}): Html {
   const links = RANGES.map(
     (range) =>
-      html`<a href="${withQuery(base, { ...query, range })}"${attributes({ 'aria-current': range === current ? 'true' : undefined, 'aria-label': RANGE_WORDS[range] })}>${range.replace('h', ' h').replace('d', ' d')}</a>`,
+      html`<a href="${withQuery(base, { ...query, range })}"${attributes({ 'aria-current': range === current ? 'true' : undefined, title: RANGE_WORDS[range] })}>${range.replace('h', ' h').replace('d', ' d')}</a>`,
   );
   return html`<nav class="segments" aria-label="Time range">${links}</nav>`;
 }

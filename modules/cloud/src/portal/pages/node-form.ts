@@ -147,7 +147,7 @@ ${textField({ name: 'maxEgressMbps', label: 'Max allowable egress', unit: 'Mbps'
 ${checkboxField({ name: 'isEnabled', label: 'Enable cache node', hint: 'Disabled: no clients are routed here; the containers keep running.' }, state)}
 </fieldset>
 <fieldset class="group"><legend>Storage</legend>
-<p class="hint">Up to ${DRIVES_MAX} cache drives. Each is a folder on the server with at least 100 GB; the folder must be writable (chmod 777).</p>
+<p class="hint">Up to ${DRIVES_MAX} cache drives. Each is a folder on the server; plan at least 100 GB. The folder must be writable (chmod 777).</p>
 ${rowsOf(state.values, 'drives').map((index) => driveRow(index, state))}
 <p><button type="submit" name="add" value="drive" class="button plain" formnovalidate>Add a drive</button></p>
 </fieldset>

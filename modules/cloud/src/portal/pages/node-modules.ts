@@ -31,6 +31,7 @@ export function moduleTable(visit: Visit, node: string, monitor: NodeMonitor): T
     { label: 'Exit code', csv: (module) => module.exitCode },
     {
       label: 'Image',
+      isMinor: true,
       cell: (module) => html`<code class="image">${module.image}</code>`,
       csv: (module) => module.image,
     },
