@@ -129,6 +129,7 @@ function dryRunRoute({ deployments }: ApiParts): Route {
     method: 'post',
     path: '/deployments/dry-run',
     right: 'deploy',
+    audit: { leaveOut: 'call' },
     summary: 'Which nodes a deployment, or the deletion of one, would change, and how; nothing is changed',
     body: { schema: DRY_RUN_REQUEST, checkedBy: 'schema', bytesMax: MANIFEST_BYTES_MAX },
     success: {

@@ -148,6 +148,8 @@ export class Evaluator {
       let isBusy = false;
       this.woken = new AbortController();
       try {
+        // Another replica may have taken a configuration: reports are judged by what is in force.
+        await this.book.read(db);
         await requestDueRound(db, ROUND_INTERVAL_MS, clock.nowMs());
         isBusy = await this.step();
       } catch (error) {
@@ -202,8 +204,10 @@ export class Evaluator {
 
   /** Does a report of these properties change a condition or the success of a deployment? */
   private matters(moduleId: string | undefined, keys: readonly string[]): boolean {
-    if (moduleId === '$edgeAgent' && keys.some((key) => key.startsWith('lastDesired'))) return true;
-    return this.book.latest.some(
+    const { latest } = this.book;
+    const isAnswer = moduleId === '$edgeAgent' && keys.some((key) => key.startsWith('lastDesired'));
+    if (isAnswer && latest.some(({ kind }) => kind === 'modulesContent')) return true;
+    return latest.some(
       ({ kind, reportedKeys }) =>
         (kind === 'moduleContent') === (moduleId !== undefined) &&
         (reportedKeys.has('') || keys.some((key) => reportedKeys.has(key))),
