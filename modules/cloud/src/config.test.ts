@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { ConfigError } from '@wayside/kit';
 import { cloudNames, loadCloudConfig } from './config.ts';
@@ -30,6 +32,35 @@ describe('loadCloudConfig()', () => {
     });
     expect(config).toMatchObject({ publicHttpsPort: 8443, imageTag: '9.9.9' });
     expect(cloudNames(config)).toEqual(['cloud.example', 'node7', '192.0.2.1', 'localhost', '127.0.0.1']);
+  });
+
+  test('takes the URL of a database, itself or from a file, as a secret', () => {
+    const url = 'postgres://wayside:hush@db:5432/wayside';
+    const folder = mkdtempSync(join(tmpdir(), 'wayside-config-'));
+    const file = join(folder, 'url');
+    writeFileSync(file, `${url}\n`);
+    const good: { [name: string]: string }[] = [
+      { WAYSIDE_CLOUD_DATABASE_URL: url },
+      { WAYSIDE_CLOUD_DATABASE_URL_FILE: file },
+    ];
+    for (const env of good) {
+      const { databaseUrl } = loadCloudConfig(env);
+      expect([databaseUrl?.reveal(), String(databaseUrl)]).toEqual([url, '[secret]']);
+    }
+    writeFileSync(file, 'mysql://wayside:hush@db/wayside');
+    const bad: { [name: string]: string }[] = [
+      { WAYSIDE_CLOUD_DATABASE_URL: 'mysql://wayside:hush@db/wayside' },
+      { WAYSIDE_CLOUD_DATABASE_URL_FILE: file },
+      { WAYSIDE_CLOUD_DATABASE_URL_FILE: join(folder, 'missing') },
+    ];
+    for (const env of bad) {
+      expect(problemsOf(env)).toEqual([expect.stringContaining('databaseUrl')]);
+      expect(() => loadCloudConfig(env)).toThrow(
+        expect.objectContaining({ message: expect.not.stringContaining('hush') }),
+      );
+    }
+    expect(loadCloudConfig({}).databaseUrl).toBeUndefined();
+    rmSync(folder, { recursive: true });
   });
 
   test('names every problem at once', () => {
