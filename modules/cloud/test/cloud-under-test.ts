@@ -5,13 +5,14 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { silentLogger, systemClock } from '@wayside/kit';
+import { Secret, silentLogger, systemClock } from '@wayside/kit';
 import { createSasToken, parseConnectionString } from '@wayside/protocol';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import got from 'got';
 import mqtt, { type MqttClient } from 'mqtt';
 import { type CloudConfig, loadCloudConfig } from '../src/config.ts';
 import { type RunningCloud, startCloud } from '../src/start-cloud.ts';
+import { isOnPostgres, testStoreLocation } from './store-under-test.ts';
 
 const WAIT_MS = 45_000;
 const POLL_MS = 25;
@@ -26,7 +27,7 @@ export interface ApiAnswer {
 
 export class CloudUnderTest {
   readonly stateDir = mkdtempSync(join(tmpdir(), 'wayside-cloud-'));
-  readonly config: CloudConfig;
+  config: CloudConfig;
   token = '';
   private cloud: RunningCloud | undefined;
   private document: { paths: { [path: string]: { [method: string]: { responses: object } } } } | undefined;
@@ -63,6 +64,9 @@ export class CloudUnderTest {
   }
 
   async start(): Promise<void> {
+    if (isOnPostgres && !this.config.databaseUrl) {
+      this.config = { ...this.config, databaseUrl: new Secret(await testStoreLocation()) };
+    }
     this.cloud = await startCloud(this.config, systemClock, silentLogger);
     const answer = await got(`${this.url}/api/v1/openapi.json`, { https: { certificateAuthority: this.ca } });
     this.document = JSON.parse(answer.body);

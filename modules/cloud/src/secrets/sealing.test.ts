@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
+import { openTestStore } from '../../test/store-under-test.ts';
 import { compactStore } from '../store/compact.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Db } from '../store/tables.ts';
@@ -23,7 +24,7 @@ const DESIRED = JSON.stringify({
 
 /** A store with one device, as a cloud of before sealing left it. */
 async function aStore() {
-  const raw = await openStore(':memory:');
+  const raw = await openTestStore();
   await raw.insertInto('policy').values({ name: 'service', primary_key: 'one', secondary_key: 'two' }).execute();
   const sealer = new Sealer(await openMasterKeys(newPath(), true));
   return { raw, sealer, db: raw.withPlugin(new SealingPlugin(sealer)) };
@@ -79,7 +80,6 @@ describe('the sealing plugin', () => {
     const stored = await textOf(raw);
     for (const secret of SECRETS) expect([secret, stored.includes(secret)]).toEqual([secret, false]);
     expect(stored).toContain('192.0.2.1');
-    await raw.destroy();
   });
 
   test('seals on conflict, inside transactions, and in rows that are returned', async () => {
@@ -102,7 +102,6 @@ describe('the sealing plugin', () => {
       expect.stringMatching(/^sealed:v1:/),
       expect.stringMatching(/^sealed:v1:/),
     ]);
-    await raw.destroy();
   });
 
   test('takes no secret that was moved to another column or changed', async () => {
@@ -121,15 +120,13 @@ describe('the sealing plugin', () => {
     await expect(db.selectFrom('policy').selectAll().execute()).rejects.toMatchObject({
       code: 'CLOUD_SECRET_UNREADABLE',
     });
-    await raw.destroy();
   });
 
   test('a text that only looks sealed stays as its writer wrote it', async () => {
-    const { raw, db } = await aStore();
+    const { db } = await aStore();
     const desired = JSON.stringify({ note: 'sealed:v1:00:AAAA', password: 'x' });
     await addTwin(db, 'a', desired);
     expect((await db.selectFrom('twin').select('desired').executeTakeFirstOrThrow()).desired).toBe(desired);
-    await raw.destroy();
   });
 });
 
@@ -142,11 +139,10 @@ describe('sealStore()', () => {
     const stored = await textOf(raw);
     for (const secret of SECRETS) expect([secret, stored.includes(secret)]).toEqual([secret, false]);
     expect((await db.selectFrom('twin').select('desired').executeTakeFirstOrThrow()).desired).toBe(DESIRED);
-    await raw.destroy();
   });
 
   test('after a rotation everything is under the new key, and a process with the old one goes on', async () => {
-    const raw = await openStore(':memory:');
+    const raw = await openTestStore();
     const path = newPath();
     const running = new Sealer(await openMasterKeys(path, true));
     const db = raw.withPlugin(new SealingPlugin(running));
@@ -163,7 +159,6 @@ describe('sealStore()', () => {
     expect(await textOf(raw)).not.toContain(`sealed:v1:${before}:`);
     await keys.dropRetired();
     expect(new MasterKeys(path).retiredIds).toEqual([]);
-    await raw.destroy();
   });
 
   test('leaves no secret in the file of the store, not in free pages either', async () => {
