@@ -151,14 +151,30 @@ export async function startCacheNode({
     threads: () => threads,
   });
 
-  store.start();
-  scrubber.start();
-  await service.apply(initial);
-  await operate.restore();
-  const content = await service.start();
-  await settle?.();
-  client.prepare();
-  const operations = await operate.open(content);
+  const stop = async () => {
+    await Promise.all([service.stop(), operate.closeListeners()]);
+    await operate.stop();
+    await accessLines.stop();
+    await scrubber.stop();
+    await store.settle();
+    store.stop();
+    await client.close();
+  };
+  const start = async () => {
+    store.start();
+    scrubber.start();
+    await service.apply(initial);
+    await operate.restore();
+    const content = await service.start();
+    await settle?.();
+    client.prepare();
+    return { content, operations: await operate.open(content) };
+  };
+  // A start that fails (a port that is taken) leaves nothing running.
+  const { content, operations } = await start().catch(async (error) => {
+    await stop();
+    throw error;
+  });
   return {
     content,
     operations,
@@ -171,14 +187,6 @@ export async function startCacheNode({
     operate,
     reporter: operate.reporter,
     settings: operate.settings,
-    async stop() {
-      await Promise.all([service.stop(), operate.closeListeners()]);
-      await operate.stop();
-      await accessLines.stop();
-      await scrubber.stop();
-      await store.settle();
-      store.stop();
-      await client.close();
-    },
+    stop,
   };
 }
