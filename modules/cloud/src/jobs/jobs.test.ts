@@ -1,6 +1,6 @@
 // Jobs over a small store: what they do to each device, how many at once, when they begin and end, and what a restart leaves.
 
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { FakeClock, silentLogger } from '@wayside/kit';
 import type { Json, JsonObject } from '@wayside/protocol';
 import { openTestStore } from '../../test/store-under-test.ts';
@@ -14,6 +14,9 @@ import { CommitGroup } from '../store/commit-group.ts';
 import type { Db } from '../store/tables.ts';
 import { TwinService } from '../twins/twin-service.ts';
 import { Jobs } from './jobs.ts';
+
+/** A store on a server takes its time with the devices of each test. */
+jest.setTimeout(60_000);
 
 /** More than one step of targets. */
 const DEVICES = 130;

@@ -3,10 +3,10 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { FakeClock, silentLogger } from '@wayside/kit';
 import type { JsonObject } from '@wayside/protocol';
+import { openTestStore } from '../../test/store-under-test.ts';
 import { Registry } from '../identity/registry.ts';
 import { PlatformBus } from '../platform-events.ts';
 import { CommitGroup } from '../store/commit-group.ts';
-import { openStore } from '../store/open-store.ts';
 import type { Db } from '../store/tables.ts';
 import { TwinService } from '../twins/twin-service.ts';
 import { narrow } from './narrow-query.ts';
@@ -15,7 +15,7 @@ import { readQueryPage } from './query-pages.ts';
 
 let db: Db;
 beforeAll(async () => {
-  db = await openStore(':memory:');
+  db = await openTestStore();
   const clock = new FakeClock();
   const bus = new PlatformBus(silentLogger);
   const registry = new Registry({ db, clock, bus });
