@@ -1,10 +1,9 @@
 // The commands of people: users, invitations, API tokens, own password, audit log; their options and texts.
 
 import type { Command } from 'commander';
+import { type AuditOptions, audit } from './cloud/audit.ts';
 import type { CloudClient } from './cloud/cloud-client.ts';
 import {
-  type AuditOptions,
-  audit,
   changePassword,
   changeUser,
   createToken,

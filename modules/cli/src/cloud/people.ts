@@ -1,4 +1,4 @@
-// `user`, `token`, `join`, `password`, `audit`: who may do what at the cloud, and who did.
+// `user`, `token`, `join`, `password`: who may do what at the cloud.
 
 import type { Io } from '../io.ts';
 import { badOption } from '../option-values.ts';
@@ -6,9 +6,6 @@ import { alignedTable } from '../table/aligned-table.ts';
 import { jsonText, plainLines } from '../terminal-text.ts';
 import { CloudClient } from './cloud-client.ts';
 import { readCa, readPassword } from './login.ts';
-
-/** Largest page asked for at once. */
-const PAGE_ROWS_MAX = 1000;
 
 interface Selection {
   prefixes?: string[];
@@ -54,19 +51,6 @@ interface Token {
   expiresAtUtc: string;
   lastUsedAtUtc: string | null;
   lastAddress: string;
-}
-
-interface AuditEntry {
-  seq: number;
-  atUtc: string;
-  actor: string;
-  credential: string;
-  address: string;
-  action: string;
-  object: string;
-  outcome: string;
-  status: number;
-  changes: { path: string; before?: unknown; after?: unknown }[];
 }
 
 /** `--all-nodes`, `--prefix`, `--node`, `--tag`. */
@@ -267,51 +251,6 @@ export async function createToken(
 export async function deleteToken(io: Io, client: CloudClient, id: string): Promise<void> {
   await client.write(`delete the token ${id}`, 'DELETE', `me/tokens/${encodeURIComponent(id)}`, {});
   io.stdout.write(plainLines(`Token ${id} deleted\n`));
-}
-
-export interface AuditOptions extends JsonOption {
-  actor?: string;
-  action?: string;
-  object?: string;
-  outcome?: string;
-  since?: Date;
-  until?: Date;
-  limit: number;
-}
-
-/** The newest last, as in a log. */
-export async function audit(io: Io, client: CloudClient, o: AuditOptions): Promise<void> {
-  const entries: AuditEntry[] = [];
-  let before: number | undefined;
-  while (entries.length < o.limit) {
-    const page = await client.read<{ entries: AuditEntry[]; next: number | null }>('read the audit log', 'audit', {
-      ...{ actor: o.actor, action: o.action, object: o.object, outcome: o.outcome, before },
-      ...{ from: o.since?.toISOString(), to: o.until?.toISOString() },
-      limit: Math.min(o.limit - entries.length, PAGE_ROWS_MAX),
-    });
-    entries.push(...page.entries);
-    if (page.next === null) break;
-    before = page.next;
-  }
-  entries.reverse();
-  if (o.json) {
-    for (const entry of entries) io.stdout.write(`${jsonText(entry)}\n`);
-    return;
-  }
-  for (const entry of entries) io.stdout.write(plainLines(auditText(entry)));
-}
-
-function auditText(entry: AuditEntry): string {
-  const how = entry.outcome === 'done' ? '' : ` ${entry.outcome} (${entry.status})`;
-  const who = `${entry.actor || '-'} (${entry.credential}${entry.address ? `, ${entry.address}` : ''})`;
-  const changes = entry.changes.map(
-    (change) => `    ${change.path}: ${shown(change.before)} -> ${shown(change.after)}\n`,
-  );
-  return `${entry.atUtc} ${who} ${entry.action} ${entry.object}${how}\n${changes.join('')}`;
-}
-
-function shown(value: unknown): string {
-  return value === undefined ? '-' : JSON.stringify(value);
 }
 
 function print(io: Io, value: unknown): void {
