@@ -5,7 +5,7 @@ import { FakeClock, silentLogger } from '@wayside/kit';
 import type { Json, JsonObject } from '@wayside/protocol';
 import { openTestStore } from '../../test/store-under-test.ts';
 import { refusal } from '../errors.ts';
-import { Registry } from '../identity/registry.ts';
+import { insertDevice } from '../identity/identity-rows.ts';
 import type { Platform } from '../platform.ts';
 import { PlatformBus } from '../platform-events.ts';
 import { parseQuery } from '../query/parse-query.ts';
@@ -38,10 +38,9 @@ beforeEach(async () => {
   twins = new TwinService({ db, commits, clock, bus });
   desired = [];
   bus.on('desired', ({ deviceId, by }) => desired.push(`${deviceId} by ${by}`));
-  const registry = new Registry({ db, clock, bus });
-  await Promise.all(
-    Array.from({ length: DEVICES }, (_, n) => registry.createDevice(`d${String(n).padStart(3, '0')}`, {})),
-  );
+  await db.transaction().execute(async (trx) => {
+    for (let n = 0; n < DEVICES; n += 1) await insertDevice(trx, `d${String(n).padStart(3, '0')}`, {}, clock.nowMs());
+  });
   running = [];
   invoked = [];
   answer = async () => ({ status: 200, payload: null });
