@@ -102,11 +102,12 @@ export class ReplicaProcess {
     return (await this.hub('GET', path)).body.authentication.symmetricKey.primaryKey;
   }
 
-  async connect(deviceId: string, keyBase64: string, moduleId?: string): Promise<MqttClient> {
+  /** `port`: of a balancer in front. */
+  async connect(deviceId: string, keyBase64: string, moduleId?: string, port = this.mqttPort): Promise<MqttClient> {
     const clientId = moduleId === undefined ? deviceId : `${deviceId}/${moduleId}`;
     const resource = `localhost/devices/${deviceId}${moduleId === undefined ? '' : `/modules/${moduleId}`}`;
     return await mqtt.connectAsync({
-      ...{ protocol: 'mqtts', host: 'localhost', port: this.mqttPort, ca: this.ca, protocolVersion: 4 },
+      ...{ protocol: 'mqtts', host: 'localhost', port, ca: this.ca, protocolVersion: 4 },
       ...{ clientId, username: `localhost/${clientId}/?api-version=2021-04-12`, clean: false, reconnectPeriod: 0 },
       password: createSasToken({ resource, keyBase64, expiresAtSecs: expiry() }),
     });

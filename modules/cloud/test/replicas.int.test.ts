@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type { MqttClient } from 'mqtt';
+import { startBalancer } from './balancer.ts';
 import { until } from './cloud-under-test.ts';
 import { PostgresServer } from './postgres-server.ts';
 import { ReplicaProcess } from './replica-process.ts';
@@ -211,6 +212,32 @@ describe('a replica that is killed', () => {
     copyFileSync(join(stateDir, 'master-key'), join(other, 'master-key'));
     await expect(ReplicaProcess.start(databaseUrl, other)).rejects.toThrow('CLOUD_STATE_NOT_SHARED');
     rmSync(other, { recursive: true, force: true });
+  });
+
+  test('behind the balancer of the compose file a device finds a replica that is up', async () => {
+    const balancer = await startBalancer(stateDir, [a, b]);
+    try {
+      await aDevice('balanced');
+      const key = await b.keyOf('balanced');
+      const reach = async () => {
+        expect(balancer.failure).toBeUndefined();
+        const client = await b.connect('balanced', key, undefined, balancer.mqttPort).catch(() => undefined);
+        if (!client) return undefined;
+        clients.push(client);
+        client.on('error', () => undefined);
+        await client.publishAsync('devices/balanced/messages/events/', 'x', { qos: 1 });
+        return client;
+      };
+      const first = await until('a connection through the balancer', reach);
+      first.end(true);
+      await a.stop('SIGKILL');
+      for (let n = 0; n < 3; n += 1) (await until('a connection while one replica is away', reach)).end(true);
+    } finally {
+      await balancer.stop();
+    }
+    a = await ReplicaProcess.start(databaseUrl, stateDir);
+    a.useToken(await b.login());
+    await connect(a, 'method');
   });
 
   test('an orderly end leaves nobody connected and no secret in the log', async () => {
