@@ -73,6 +73,41 @@ export function deployments(): void {
     expect(Object.keys(await listed())).not.toContain('sensor');
   }, 150_000);
 
+  test('a base deployment and a layer on it reach the node by their condition; without the layer its module goes', async () => {
+    const { modulesContent } = await readManifest(SENSOR_MANIFEST);
+    const { modules } = modulesContent.$edgeAgent!['properties.desired'] as { modules: { sensor: unknown } };
+    const { routes } = modulesContent.$edgeHub!['properties.desired'] as { routes: { [name: string]: unknown } };
+    const layer = {
+      $edgeAgent: { 'properties.desired.modules.sensor': modules.sensor },
+      $edgeHub: Object.fromEntries(
+        Object.entries(routes).map(([n, route]) => [`properties.desired.routes.${n}`, route]),
+      ),
+    };
+    const directory = await mkdtemp(join(tmpdir(), 'wayside-e2e-'));
+    const file = join(directory, 'layer.json');
+    await writeFile(file, JSON.stringify({ modulesContent: layer }));
+    try {
+      const target = ['--target', `deviceId = '${NODE}'`];
+      await mustWayside('deployment', 'create', 'e2e-base', QUICKSTART_MANIFEST, ...target, '--priority', '1');
+      const dry = await mustWayside('deployment', 'dry-run', 'e2e-layer', file, ...target, '--priority', '2');
+      expect(dry.stdout).toContain('1 would change');
+      expect(dry.stdout).toContain('sensor added');
+      await mustWayside('deployment', 'create', 'e2e-layer', file, ...target, '--priority', '2');
+      await untilRunning(WITH_SENSOR, APPLY_SECS_MAX);
+      await until('the node reports success', APPLY_SECS_MAX, async () => {
+        const { stdout } = await mustWayside('deployment', 'show', 'e2e-layer', '--json');
+        return (JSON.parse(stdout) as { progress: { reportedSuccessful: number } }).progress.reportedSuccessful === 1;
+      });
+      await mustWayside('deployment', 'delete', 'e2e-layer');
+      await untilRunning(BASE_MODULES, APPLY_SECS_MAX);
+      expect((await mustWayside('history', NODE)).stdout).toContain('e2e-base + e2e-layer');
+      await mustWayside('deployment', 'delete', 'e2e-base');
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+    await mustWayside('deploy', NODE, QUICKSTART_MANIFEST, '--wait', '--timeout', `${APPLY_SECS_MAX}s`);
+  }, 240_000);
+
   test('a wrong manifest is refused with every problem, and nothing changes', async () => {
     const manifest = await readManifest(SENSOR_MANIFEST);
     const agent = manifest.modulesContent.$edgeAgent!['properties.desired'] as {
