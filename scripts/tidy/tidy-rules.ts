@@ -61,7 +61,7 @@ export function findingsOf({ path, text }: SourceFile): Finding[] {
   if (DRAWER.test(path)) whole('a drawer without a name of its own');
   const name = path.split('/').at(-1) as string;
   if (isCode(path) && !KEBAB_CASE.test(name)) whole('file names are kebab-case');
-  if (/^modules\/.*\/src\/.*\.ts$/.test(path) && !isTest(path) && !/^(\/\/|\/\*)/.test(text))
+  if (/^modules\/.*\/src\/.*\.ts$/.test(path) && !isTest(path) && !/^(#!.*\n)?(\/\/|\/\*)/.test(text))
     whole('opens without a line that says what it does');
   text.split('\n').forEach((line, index) => {
     for (const { rule, files, pattern } of LINE_RULES) {

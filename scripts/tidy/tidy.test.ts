@@ -35,6 +35,8 @@ test.each<[string, string, string | undefined]>([
   ['modules/a/src/MyFile.ts', '// ok', 'kebab-case'],
   ['modules/a/src/x.int.test.ts', '', undefined],
   ['modules/a/src/x.ts', 'export {};', 'opens without'],
+  ['modules/a/src/main.ts', '#!/usr/bin/env node\n// ok\n', undefined],
+  ['modules/a/src/main.ts', '#!/usr/bin/env node\nexport {};', 'opens without'],
   ['docs/x.md', 'see /home/me/notes', 'machine'],
   ['docs/x.md', 'see "/Users/Me/notes"', 'machine'],
   ['docs/x.md', 'https://example.org/home/me', undefined],
