@@ -37,3 +37,28 @@ export function countStates(nodes: readonly Pick<NodeAnswer, 'state'>[]): StateC
 function haystack(node: NodeAnswer): string {
   return `${node.name}\n${node.ipAddress ?? ''}\n${node.cidrs.join('\n')}\n${node.cacheNodeId}`.toLowerCase();
 }
+
+export interface Troubles {
+  /** The worst first. */
+  nodes: NodeAnswer[];
+  hasMore: boolean;
+  isFleetEmpty: boolean;
+}
+
+/** Worst first; a node that is switched off is no trouble. */
+const TROUBLE_STATES: readonly NodeState[] = ['Unhealthy', 'NeverPhonedHome', 'NotConfigured', 'NotProvisioned'];
+
+/** The nodes that need somebody, at most `countMax`: however large the fleet, few rows are read. */
+export async function loadTroubles(visit: Visit, countMax: number): Promise<Troubles> {
+  const page = (query: string) => visit.api.get<{ nodes: NodeAnswer[] }>(`/nodes?${query}`);
+  const [first, ...lists] = await Promise.all([
+    page('limit=1'),
+    ...TROUBLE_STATES.map((state) => page(`state=${state}&limit=${countMax + 1}`)),
+  ]);
+  const found = lists.flatMap(({ nodes }) => nodes);
+  return {
+    nodes: found.slice(0, countMax),
+    hasMore: found.length > countMax,
+    isFleetEmpty: first.nodes.length === 0,
+  };
+}

@@ -1,6 +1,5 @@
 // The first page: how the whole fleet does, what needs somebody, traffic of all nodes together.
 
-import type { NodeAnswer } from '../../nodes/node-record.ts';
 import { formatCount } from '../format.ts';
 import { html, withQuery } from '../html.ts';
 import { nodeHref, reasonList, stateBadge } from '../node-words.ts';
@@ -9,7 +8,7 @@ import { timeElement } from '../time.ts';
 import { type MetricsAnswer, RANGE_WORDS, type Range, readRange, type TrafficAnswer } from '../traffic-figures.ts';
 import { chartPanel, figureTiles, rangePicker, tiles, trafficTable } from '../traffic-panel.ts';
 import type { Page, View, Visit } from '../visit.ts';
-import { countStates, loadFleet } from './fleet-data.ts';
+import { loadTroubles, type Troubles } from './fleet-data.ts';
 
 /** More are a list of their own. */
 const TROUBLES_MAX = 10;
@@ -18,7 +17,7 @@ interface OverviewData {
   range: Range;
   traffic: TrafficAnswer;
   metrics: MetricsAnswer;
-  nodes: NodeAnswer[];
+  troubles: Troubles;
 }
 
 export const overviewPages: Page[] = [
@@ -27,32 +26,32 @@ export const overviewPages: Page[] = [
 
 async function load(visit: Visit): Promise<OverviewData> {
   const range = readRange(visit.query.get('range'));
-  const [traffic, metrics, { nodes }] = await Promise.all([
+  const [traffic, metrics, troubles] = await Promise.all([
     visit.api.get<TrafficAnswer>(`/traffic?range=${range}`),
     visit.api.get<MetricsAnswer>(`/metrics?range=${range}`),
-    loadFleet(visit, { q: '', state: '' }),
+    loadTroubles(visit, TROUBLES_MAX),
   ]);
-  return { range, traffic, metrics, nodes };
+  return { range, traffic, metrics, troubles };
 }
 
 function overviewView(visit: Visit, data: OverviewData): View {
-  const counts = countStates(data.nodes);
+  const counts = data.metrics.nodes ?? { total: 0, healthy: 0, unhealthy: 0 };
   const table = trafficTable(data.traffic);
   const body = html`
 <section aria-labelledby="fleet-head" data-part id="part-fleet"><h2 id="fleet-head" class="visually-hidden">Fleet</h2>
 ${tiles([
   {
     label: 'Healthy nodes',
-    value: formatCount(counts.Healthy),
-    note: `of ${formatCount(data.nodes.length)}`,
+    value: formatCount(counts.healthy),
+    note: `of ${formatCount(counts.total)}`,
     tone: 'healthy',
     href: `${PORTAL}/nodes?state=Healthy`,
   },
   {
     label: 'Unhealthy nodes',
-    value: formatCount(counts.Unhealthy),
-    note: counts.Unhealthy > 0 ? 'need attention' : 'none',
-    tone: counts.Unhealthy > 0 ? 'fault' : 'off',
+    value: formatCount(counts.unhealthy),
+    note: counts.unhealthy > 0 ? 'need attention' : 'none',
+    tone: counts.unhealthy > 0 ? 'fault' : 'off',
     href: `${PORTAL}/nodes?state=Unhealthy`,
   },
   ...figureTiles(data.metrics),
@@ -61,30 +60,25 @@ ${tiles([
 ${chartPanel('/api/v1/traffic', data.range, data.traffic.points.length === 0)}
 <p class="table-foot"><a class="quiet" href="${withQuery(PORTAL, { range: data.range, csv: table.id })}" download>Download CSV of the traffic</a></p>
 </section>
-${troubles(visit, data.nodes)}`;
+${troubleList(visit, data.troubles)}`;
   const aside = visit.may('deploy')
     ? html`<a class="button primary" href="${PORTAL}/nodes/new">Create cache node</a>`
     : undefined;
   return { title: 'Overview', section: 'overview', body, tables: [table], live: {}, ...(aside ? { aside } : {}) };
 }
 
-function troubles(visit: Visit, nodes: readonly NodeAnswer[]) {
-  if (nodes.length === 0) {
+function troubleList(visit: Visit, { nodes: found, hasMore, isFleetEmpty }: Troubles) {
+  if (isFleetEmpty) {
     return html`<section class="card empty-start"><h2>No cache nodes yet</h2><p>Create one, run its command on a server, and watch it come up.</p>
 ${visit.may('deploy') ? html`<p><a class="button primary" href="${PORTAL}/nodes/new">Create cache node</a></p>` : html`<p class="hint">Your role may not create cache nodes.</p>`}</section>`;
   }
-  const ranks = ['Unhealthy', 'NeverPhonedHome', 'NotConfigured', 'NotProvisioned'];
-  const found = nodes
-    .filter((node) => ranks.includes(node.state))
-    .sort((a, b) => ranks.indexOf(a.state) - ranks.indexOf(b.state));
   const items = found
     .slice(0, TROUBLES_MAX)
     .map(
       (node) =>
         html`<li class="trouble"><div class="trouble-head"><a href="${nodeHref(node.name)}" class="strong">${node.name}</a> ${stateBadge(node.state)}</div>${reasonList(node.name, node.reasons.slice(0, 3), (utc) => timeElement(utc, 'ago'))}</li>`,
     );
-  const rest = found.length - items.length;
   return html`<section class="card" aria-labelledby="needs-head" data-part id="part-needs"><div class="card-head"><h2 id="needs-head">Needs attention</h2></div>
 ${items.length === 0 ? html`<p class="all-well">Every cache node is healthy or switched off.</p>` : html`<ul class="troubles">${items}</ul>`}
-${rest > 0 ? html`<p><a href="${PORTAL}/nodes">and ${rest} more</a></p>` : ''}</section>`;
+${hasMore ? html`<p><a href="${PORTAL}/nodes?sort=-state">There are more</a></p>` : ''}</section>`;
 }
