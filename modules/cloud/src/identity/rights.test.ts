@@ -4,8 +4,8 @@ import { CALL_RIGHTS, type Call, isPolicyName, mayCall, POLICY_RIGHTS, type Poli
 // One row a policy: what it may, everything else it may not.
 const MAY: { [P in PolicyName]: Call[] } = {
   iothubowner: Object.keys(CALL_RIGHTS) as Call[],
-  service: ['readTwin', 'writeTwin', 'query', 'invokeMethod', 'readStatistics'],
-  registryRead: ['readConfiguration', 'readIdentity', 'readTwin', 'query', 'readStatistics'],
+  service: ['readTwin', 'writeTwin', 'query', 'invokeMethod', 'readStatistics', 'readJobs', 'runJob', 'sendToDevice'],
+  registryRead: ['readConfiguration', 'readIdentity', 'readTwin', 'query', 'readStatistics', 'readJobs'],
   registryReadWrite: [
     'readConfiguration',
     'readIdentity',
@@ -15,6 +15,7 @@ const MAY: { [P in PolicyName]: Call[] } = {
     'query',
     'deploy',
     'readStatistics',
+    'readJobs',
   ],
   device: ['actAsDevice'],
 };
