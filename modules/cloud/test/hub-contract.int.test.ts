@@ -221,10 +221,16 @@ describe('az iot', () => {
     expect(bad.status).toBe(400);
   });
 
+  test('jobs: the list asks for import and export jobs, too', async () => {
+    const listed = await hub.request({ path: `/jobs${az}` });
+    expect([listed.status, json(listed)]).toEqual([200, []]);
+    const one = await hub.request({ path: `/jobs/none${az}` });
+    expect([one.status, one.headers.get('iothub-errorcode')]).toEqual([501, 'NotImplemented']);
+  });
+
   test('what 2.11 leaves out says so', async () => {
     for (const [method, path] of [
       ['POST', '/jobs/create'],
-      ['GET', '/jobs'],
       ['GET', '/digitaltwins/c01'],
       ['POST', '/devices/c01/files'],
       ['GET', '/messages/serviceBound/feedback'],

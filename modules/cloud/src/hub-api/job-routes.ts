@@ -1,4 +1,4 @@
-// /jobs/v2: jobs over many devices, scheduled, read, cancelled, listed (cloud.md 2.8).
+// /jobs/v2: jobs over many devices, scheduled, read, cancelled, listed; /jobs: the list of blob import and export (cloud.md 2.8).
 
 import { Router } from 'express';
 import type { HubPlatform } from '../create-platform.ts';
@@ -14,6 +14,10 @@ const OTHER_STATUSES: { readonly [name: string]: JobStatus } = { enqueued: 'queu
 
 export function jobRoutes({ jobs }: HubPlatform): Router {
   const router = Router();
+  // `az iot hub job list` reads both lists. This hub makes no import or export jobs (POST /jobs/create is refused), so there are none.
+  router.get('/jobs', authorize('readJobs'), (_request, response) => {
+    response.json([]);
+  });
   // Before /jobs/v2/:jobId, whose place this word takes.
   router.get('/jobs/v2/query', authorize('readJobs'), async (request, response) => {
     const rowsMax = wholeNumber('x-ms-max-item-count', headerText(request, 'x-ms-max-item-count'), {
