@@ -5,6 +5,7 @@ import { FIELD_DEFAULTS, readNodeFields } from '../nodes/node-fields.ts';
 import { NODE_CREATE } from './node-schemas.ts';
 import { openApiDocument } from './openapi.ts';
 import type { ApiParts } from './parts.ts';
+import { querySchema } from './request-check.ts';
 import { createApiRouter, toExpressPath } from './router.ts';
 import { apiRoutes } from './routes.ts';
 import { SCHEMAS } from './schemas.ts';
@@ -105,6 +106,16 @@ describe('the OpenAPI document', () => {
     );
     expect(new Set(ids).size).toBe(ids.length);
   });
+});
+
+// It checks schemas against the draft, too, which the router leaves out.
+const strict = new Ajv2020({ allowUnionTypes: true, useDefaults: true });
+
+test('the schemas of all routes are sound', () => {
+  for (const route of routes) {
+    expect(strict.compile(querySchema(route))).toBeInstanceOf(Function);
+    if (route.body?.checkedBy === 'schema') expect(strict.compile(route.body.schema)).toBeInstanceOf(Function);
+  }
 });
 
 describe('the schema of a new node', () => {

@@ -1,17 +1,15 @@
 // Serves the list of routes with express: who calls, may they, is the input sound, then the route, then its answer.
 
 import type { Logger } from '@wayside/kit';
-import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
 import { refusal } from '../errors.ts';
 import type { Access, Caller } from '../people/access.ts';
 import { REACHES_ALL, type Reach } from '../people/node-reach.ts';
 import { type AuditSink, isAudited, recordRefused, runAudited } from './audited-call.ts';
 import { sendError, toErrorAnswer } from './error-response.ts';
-import type { Answer, Call, Route, Schema } from './route.ts';
+import { querySchema, requestCheck } from './request-check.ts';
+import type { Answer, Call, Route } from './route.ts';
 import { requireAllowed } from './route-reach.ts';
-
-const PROBLEMS_MAX = 50;
 
 export interface ApiRouterOptions {
   routes: readonly Route[];
@@ -48,14 +46,14 @@ function handlersOf(route: Route, options: ApiRouterOptions): RequestHandler[] {
     if (route.right !== 'none') allowed.set(request, await authenticated(request, route, options));
     next();
   };
-  const checkQuery = compile({ type: 'object', properties: route.query ?? {}, additionalProperties: false }, true);
-  const checkBody = route.body?.checkedBy === 'schema' ? compile(route.body.schema, false) : undefined;
+  const checkQuery = requestCheck(querySchema(route), 'query');
+  const checkBody = route.body?.checkedBy === 'schema' ? requestCheck(route.body.schema, 'body') : undefined;
   const run: RequestHandler = async (request, response) => {
     measure(route, response, options);
     const query = { ...request.query };
-    refuseInvalid(checkQuery, query, 'query');
+    checkQuery(query);
     if (route.body && request.body === undefined) throw refusal('CLOUD_REQUEST_INVALID', NO_BODY);
-    if (checkBody) refuseInvalid(checkBody, request.body, '');
+    checkBody?.(request.body);
     const { caller, reach } = allowed.get(request) ?? { caller: undefined, reach: REACHES_ALL };
     const call: Call = {
       ...{ params: request.params as { [name: string]: string }, query, body: request.body },
@@ -103,41 +101,4 @@ function measure(route: Route, response: Response, options: ApiRouterOptions): v
   if (!options.onAnswer) return;
   const startedMs = performance.now();
   response.once('close', () => options.onAnswer?.(route, response.statusCode, performance.now() - startedMs));
-}
-
-function compile(schema: Schema, isQuery: boolean): ValidateFunction {
-  // Query values are text: "5" is the integer 5 there, and nowhere else.
-  const ajv = new Ajv2020({
-    allErrors: true,
-    allowUnionTypes: true,
-    useDefaults: true,
-    coerceTypes: isQuery,
-    verbose: true,
-  });
-  return ajv.compile(schema);
-}
-
-function refuseInvalid(check: ValidateFunction, value: unknown, where: string): void {
-  if (check(value)) return;
-  const problems = (check.errors ?? []).slice(0, PROBLEMS_MAX).map((error) => toProblem(error, where));
-  const texts = problems.map((problem) => `${problem.path || 'body'} ${problem.message}`);
-  throw refusal('CLOUD_REQUEST_INVALID', `Cannot use the request: ${texts.join('; ')}`, { problems });
-}
-
-const SHOWN_CHARACTERS_MAX = 60;
-
-function toProblem(error: ErrorObject, where: string): { path: string; message: string } {
-  const parts = error.instancePath.split('/').slice(1);
-  const params = error.params as { missingProperty?: string; additionalProperty?: string; allowedValues?: unknown[] };
-  const extra = params.missingProperty ?? params.additionalProperty;
-  const path = [where, ...parts, extra].filter((part) => part !== undefined && part !== '').join('.');
-  if (params.missingProperty !== undefined) return { path, message: 'is missing' };
-  if (params.additionalProperty !== undefined) return { path, message: 'is no known field' };
-  const wanted = params.allowedValues ? `must be one of ${params.allowedValues.join(', ')}` : error.message;
-  return { path, message: `is ${show(error.data)}: it ${wanted}` };
-}
-
-function show(value: unknown): string {
-  const text = typeof value === 'object' && value !== null ? 'an object or list' : (JSON.stringify(value) ?? 'nothing');
-  return text.length > SHOWN_CHARACTERS_MAX ? `${text.slice(0, SHOWN_CHARACTERS_MAX)}...` : text;
 }
