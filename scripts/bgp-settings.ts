@@ -64,6 +64,11 @@ const hostConfig: JsonObject =
     ? { NetworkMode: 'host', ExtraHosts: [`${hostname}:127.0.0.1`] }
     : { PortBindings: { '179/tcp': [{ HostPort: '179' }] } };
 if (network === 'host') publishHub(hub);
+// A named volume takes its owner from the image: the module is not root. By the label it goes with the node.
+const storage: JsonObject = {
+  ...{ Type: 'volume', Source: `wayside-bgp-${hostname}`, Target: '/storage' },
+  VolumeOptions: { Labels: { 'io.wayside.component': 'storage' } },
+};
 agent.modules[BGP_MODULE_ID] = {
   type: 'docker',
   status: 'running',
@@ -72,8 +77,7 @@ agent.modules[BGP_MODULE_ID] = {
   version: '1.0',
   settings: {
     image,
-    // A named volume takes its owner from the image: the module is not root.
-    ...splitCreateOptions({ HostConfig: { ...hostConfig, Binds: [`wayside-bgp-${hostname}:/storage`] } }),
+    ...splitCreateOptions({ HostConfig: { ...hostConfig, Mounts: [storage] } }),
   },
 };
 const hubDesired = content.$edgeHub['properties.desired'];

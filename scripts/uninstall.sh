@@ -32,6 +32,8 @@ mapfile -t drives < <(docker ps -aq --filter "label=$label" --filter label=io.wa
 for component in daemon module; do
   docker ps -aq --filter "label=$label" --filter "label=io.wayside.component=$component" | xargs -r docker rm -f >/dev/null
 done
+# Volumes that are state of the node's own modules; those that other modules' makers named are theirs.
+docker volume ls -q --filter "label=$label" --filter label=io.wayside.component=storage | xargs -r docker volume rm >/dev/null
 docker network ls -q --filter "label=$label" --filter label=io.wayside.component=network | xargs -r docker network rm >/dev/null 2>&1 || true
 
 launcher=/usr/local/bin/wayside$suffix

@@ -22,8 +22,7 @@ export function bgpModule(node: NodeRecord, image: string, imagePullPolicy: stri
     node.bgp.network === 'host'
       ? { NetworkMode: 'host', ...hosts }
       : { PortBindings: { [BGP_PORT]: [{ HostPort: BGP_PORT.split('/')[0] as string }] } };
-  // A named volume takes its owner from the image: the module is not root.
-  const hostConfig = { ...network, Binds: [`wayside-bgp-${node.name}:/storage`] };
+  const hostConfig = { ...network, Mounts: [storageMount(node.name)] };
   return {
     type: 'docker',
     version: '1.0',
@@ -31,6 +30,16 @@ export function bgpModule(node: NodeRecord, image: string, imagePullPolicy: stri
     status: 'running',
     restartPolicy: 'always',
     settings: { image, ...splitCreateOptions({ HostConfig: hostConfig }) },
+  };
+}
+
+/** A named volume takes its owner from the image: the module is not root. The label says that it goes with the node (docs/contracts.md 1). */
+function storageMount(nodeName: string): JsonObject {
+  return {
+    Type: 'volume',
+    Source: `wayside-bgp-${nodeName}`,
+    Target: '/storage',
+    VolumeOptions: { Labels: { 'io.wayside.component': 'storage' } },
   };
 }
 

@@ -138,7 +138,12 @@ describe('generateManifest() of a node whose prefixes come by BGP', () => {
     expect(bgp?.createOptions.HostConfig).toEqual({
       NetworkMode: 'host',
       ExtraHosts: ['edge-host:127.0.0.1'],
-      Binds: ['wayside-bgp-edge1:/storage'],
+      Mounts: [
+        {
+          ...{ Type: 'volume', Source: 'wayside-bgp-edge1', Target: '/storage' },
+          VolumeOptions: { Labels: { 'io.wayside.component': 'storage' } },
+        },
+      ],
     });
     expect(hubOptions(node)).toEqual({
       HostConfig: { PortBindings: { '8883/tcp': [{ HostIp: '127.0.0.1', HostPort: '8883' }] } },

@@ -132,6 +132,19 @@ describe('binds', () => {
   });
 });
 
+describe('volumes', () => {
+  test('one that a mount makes carries the label of the node beside its own; others are left alone', () => {
+    const data = { Type: 'volume', Source: 'v', Target: '/data', VolumeOptions: { Labels: { a: 'b' }, NoCopy: true } };
+    const folder = { Type: 'bind', Source: '/mine', Target: '/mine' };
+    const { HostConfig } = bodyOf('MCC', specOf({ HostConfig: { Mounts: [data, folder] } }));
+    expect(HostConfig.Mounts).toEqual([
+      { ...data, VolumeOptions: { Labels: { a: 'b', 'io.wayside.instance': 'default' }, NoCopy: true } },
+      folder,
+    ]);
+    expect('Mounts' in bodyOf('MCC').HostConfig).toBe(false);
+  });
+});
+
 describe('network', () => {
   test('module network with the module name as alias; edgeHub also answers to the host name', () => {
     expect(bodyOf('MCC').NetworkingConfig).toEqual({ EndpointsConfig: { 'azure-iot-edge': { Aliases: ['MCC'] } } });

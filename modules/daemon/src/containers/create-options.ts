@@ -119,12 +119,21 @@ function hostConfigOf(host: JsonObject, name: string, facts: NodeFacts, ownEnv: 
   return {
     ...host,
     Binds: [...stringsOf(host.Binds), ...daemonBinds(host, name, facts, ownEnv)],
+    ...(Array.isArray(host.Mounts) ? { Mounts: host.Mounts.map((mount) => labelled(objectOf(mount), facts)) } : {}),
     ...(hosts.length > 0 ? { ExtraHosts: hosts } : {}),
     ...(servers.length > 0 ? { Dns: servers } : {}),
     LogConfig: objectOf(host.LogConfig).Type === undefined ? LOG_CONFIG_DEFAULT : (host.LogConfig as JsonObject),
     NetworkMode: host.NetworkMode ?? facts.network,
     ...(facts.allowElevatedPermissions ? {} : withoutElevation(host)),
   };
+}
+
+/** A volume that is made for this mount says which node it belongs to. One that is there already keeps its labels. */
+function labelled(mount: JsonObject, facts: NodeFacts): JsonObject {
+  if (mount.Type !== 'volume') return mount;
+  const options = objectOf(mount.VolumeOptions);
+  const Labels = { ...objectOf(options.Labels), [LABEL_INSTANCE]: instanceLabel(facts.instance) };
+  return { ...mount, VolumeOptions: { ...options, Labels } };
 }
 
 function withoutElevation(host: JsonObject): JsonObject {
