@@ -1,6 +1,5 @@
 // One cache drive: its files, its index, its room and its health. Never holds more than its cap, and can be taken out and come back at run time.
 
-import { unlink } from 'node:fs/promises';
 import type { Logger } from '@wayside/kit';
 import { CacheObject, type ObjectHome } from './cache-object.ts';
 import { ChunkMap } from './chunk-map.ts';
@@ -13,6 +12,7 @@ import { HeldObjects } from './held-objects.ts';
 import { IndexLog } from './index-log.ts';
 import type { SelectedRow, Selection } from './index-selection.ts';
 import type { ObjectMeta } from './object-meta.ts';
+import { ObjectRemoval } from './object-removal.ts';
 import { RoomKeeper } from './room-keeper.ts';
 import { Sieve } from './sieve.ts';
 import { SlabFiles } from './slabs/slab-files.ts';
@@ -38,9 +38,8 @@ export class Drive implements ObjectHome {
   /** Counts how often the drive came into service. */
   #generation = 0;
   #startedAtMs = 0;
-  /** There may be files that no row knows: from before the start, and of now. */
+  /** There may be files that no row knows, from before the start. */
   #hasOrphans = false;
-  #leavesOrphans = false;
   #isSweeping = false;
   readonly #service: DriveService;
   readonly #space: DriveSpace;
@@ -48,6 +47,7 @@ export class Drive implements ObjectHome {
   readonly #log: IndexLog;
   readonly #slabs: SlabFiles;
   readonly #slabWriter: SlabWriter;
+  readonly #removal: ObjectRemoval;
   /** A key is not here any more: evicted, dropped, or the drive is out. */
   onEvict: (key: string) => void = () => {};
   /** Called when the drive is in service again, before anything is served from it. */
@@ -80,6 +80,15 @@ export class Drive implements ObjectHome {
       beforeSave: (object) => this.#room.takeBack(object),
       onFailure: (error) => this.fail(error),
       onOutOfSpace: () => this.#onIndexFull(),
+    });
+    this.#removal = new ObjectRemoval({
+      ...{ live: this.live, log: this.#log, space: this.#space, slabs: this.#slabs, slabWriter: this.#slabWriter },
+      sieve: () => this.#sieve,
+      read: (fn) => this.read(fn),
+      objectPath: (id) => this.objectPath(id),
+      generation: () => this.#generation,
+      onGone: (key) => this.onEvict(key),
+      onError: (error) => this.noteError(error),
     });
     this.#room = new RoomKeeper({
       space: this.#space,
@@ -307,79 +316,19 @@ export class Drive implements ObjectHome {
     return object.state.takeVisit() || this.#log.isRemoved(id) || object.uses > 0 || object.work?.isActive === true;
   }
 
-  async #evict(id: number, storedBytes: number): Promise<void> {
+  #evict(id: number, storedBytes: number): Promise<void> {
     this.evictedObjects += 1;
-    const object = this.live.get(id);
-    if (object !== undefined) return this.remove(object);
-    await this.#removeRow(id, storedBytes);
+    return this.#removal.removeRow({ id, storedBytes });
   }
 
   /** Drops what a row stands for, loaded or not. */
-  async removeRow(row: Pick<ObjectRow, 'id' | 'storedBytes'>): Promise<void> {
-    const object = this.live.get(row.id);
-    if (object !== undefined) await this.remove(object);
-    else if (!this.#log.isRemoved(row.id)) await this.#removeRow(row.id, row.storedBytes);
-  }
-
-  async #removeRow(id: number, storedBytes: number): Promise<void> {
-    const generation = this.#generation;
-    const small = this.read((index) => index.small(id));
-    this.#log.remove(id);
-    this.#sieve.forget(id);
-    if (small === undefined) await this.#unlink(id);
-    else if (!(await this.#noted(this.#slabs.free(small.place, small.sizeBytes)))) return;
-    this.#give(storedBytes, generation);
+  removeRow(row: Pick<ObjectRow, 'id' | 'storedBytes'>): Promise<void> {
+    return this.#removal.removeRow(row);
   }
 
   /** Drops an object: new requests do not find it, its room is free once the file is gone. Readers keep their open file. */
-  async remove(object: CacheObject): Promise<void> {
-    if (object.isObsolete) return;
-    const generation = this.#generation;
-    object.setObsolete();
-    object.hotBody = null;
-    this.live.delete(object.id);
-    this.onEvict(object.key);
-    this.#log.remove(object.id, object);
-    this.#sieve.forget(object.id);
-    if (object.isSmall) {
-      if (await this.#noted(this.#slabWriter.release(object))) this.#give(object.storedBytes, generation);
-      return;
-    }
-    object.closeFile();
-    await this.#unlink(object.id);
-    const isFree = new Promise<void>((resolve) => {
-      object.afterClose(() => {
-        this.#give(object.storedBytes, generation);
-        resolve();
-      });
-    });
-    // A slow reader may hold the file for long; its bytes count until it is done.
-    if (object.fd < 0) await isFree;
-  }
-
-  /** What was taken before the drive was out is not counted any more since it is back. */
-  #give(bytes: number, generation: number): void {
-    if (generation === this.#generation) this.#space.give(bytes);
-  }
-
-  /** False where blocks could not be given back; they count on until a sweep finds them. */
-  async #noted(freeing: Promise<boolean>): Promise<boolean> {
-    const isFree = await freeing.catch((error) => {
-      this.noteError(error);
-      return false;
-    });
-    if (!isFree) this.#leavesOrphans = true;
-    return isFree;
-  }
-
-  async #unlink(id: number): Promise<void> {
-    try {
-      await unlink(this.objectPath(id));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-      this.#leavesOrphans = true;
-      this.noteError(error);
-    }
+  remove(object: CacheObject): Promise<void> {
+    return this.#removal.remove(object);
   }
 
   markDirty(object: CacheObject): void {
@@ -456,23 +405,29 @@ export class Drive implements ObjectHome {
     this.#isSweeping = true;
     const generation = this.#generation;
     const isOver = () => signal.aborted || !this.isUp || generation !== this.#generation;
-    const holes = await this.#slabs.sweep((after) => this.read((index) => index.places(after)) ?? [], isOver);
-    const swept = await this.files.sweep({
-      writtenBeforeMs: this.#startedAtMs,
-      isOver,
-      // A small object may have the number of a file that was left: it has no file of its own.
-      isKnown: (id) => this.live.get(id)?.isSmall === false || this.read((index) => index.hasFile(id)) !== false,
-    });
-    if (!isOver()) this.#hasOrphans = false;
-    this.#isSweeping = false;
-    return swept + holes;
+    try {
+      const holes = await this.#slabs.sweep((after) => this.read((index) => index.places(after)) ?? [], isOver);
+      const swept = await this.files.sweep({
+        writtenBeforeMs: this.#startedAtMs,
+        isOver,
+        // A small object may have the number of a file that was left: it has no file of its own.
+        isKnown: (id) => this.live.get(id)?.isSmall === false || this.read((index) => index.hasFile(id)) !== false,
+      });
+      if (!isOver()) this.#hasOrphans = false;
+      return holes + swept;
+    } catch (error) {
+      this.noteError(error);
+      return 0;
+    } finally {
+      this.#isSweeping = false;
+    }
   }
 
   stop(): void {
     this.#log.flush(true);
     for (const object of this.live.values()) object.closeFile({ evenInUse: true });
     // Without the mark the next start looks for orphans.
-    if (!this.#hasOrphans && !this.#leavesOrphans) this.read((index) => index.setState({ clean: 1 }));
+    if (!this.#hasOrphans && !this.#removal.leavesOrphans) this.read((index) => index.setState({ clean: 1 }));
     void this.#slabs.close();
     this.#service.close();
   }

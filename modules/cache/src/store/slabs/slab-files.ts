@@ -171,6 +171,8 @@ export class SlabFiles {
       await new Promise(setImmediate);
       if (isOver()) return 0;
     }
+    // A drive that went out says that it has no rows.
+    if (isOver()) return 0;
     let holes = 0;
     for (const [number, pages] of used) {
       holes += await this.#punchUnused(number, pages, isOver);
