@@ -14,7 +14,7 @@ import {
 } from '@wayside/gateway';
 import { type Clock, describeError, isEdgeError, type Logger } from '@wayside/kit';
 import type { JsonObject, TwinProperties } from '@wayside/protocol';
-import { readIdentity, readModules } from '../identity/identity-rows.ts';
+import { readIdentity, readModules, readStanding } from '../identity/identity-rows.ts';
 import type { SasAuthenticator } from '../identity/sas-authenticator.ts';
 import { iotHubErrorForm } from '../iot-hub-errors.ts';
 import type { MethodLink } from '../methods/method-calls.ts';
@@ -60,6 +60,9 @@ export class DeviceFront implements MethodLink {
   private readonly delivery: DesiredDelivery;
   /** By the identity object of a connection: its epoch over all replicas. Empty where there is one replica. */
   private readonly fences = new WeakMap<Identity, number>();
+  /** How many changes of identities were heard of, and by the identity object of a connection how many before its proof. */
+  private identityNews = 0;
+  private readonly newsBefore = new WeakMap<Identity, number>();
   private readonly listeners = new Map<string, Set<() => void>>();
   private readonly unsubscribe: (() => void)[];
 
@@ -88,6 +91,7 @@ export class DeviceFront implements MethodLink {
       }),
       parts.bus.on('connection', (who) => parts.replicas.publish('connection', [clientIdOf(identityOf(who))])),
       parts.bus.on('identity', (event) => {
+        this.identityNews += 1;
         parts.replicas.publish('identity', [clientIdOf(identityOf(event))]);
         this.reviewIdentity(event).catch((error) =>
           parts.logger.error('Cannot review a connection', { device: event.deviceId, error: describeError(error) }),
@@ -174,6 +178,7 @@ export class DeviceFront implements MethodLink {
       if (!authenticator.isOwnHost(request.hubHost)) {
         return { ok: false, code: REFUSED_UNAUTHORIZED, reason: 'the user name is for another host' };
       }
+      this.newsBefore.set(request.identity, this.identityNews);
       const { expiresAtSecs } = await authenticator.authenticateAs(deviceId, moduleId, request.password);
       await this.noteModel(request);
       if (replicas.number !== 0) this.fences.set(request.identity, await this.ownership.claim(request.identity));
@@ -191,7 +196,8 @@ export class DeviceFront implements MethodLink {
     const fence = this.fences.get(identity);
     this.presence.connected(identity, epoch, fence);
     if (fence === undefined) {
-      this.reviewConnection(identity, epoch);
+      // News that are still to come find the connection.
+      if (this.newsBefore.get(identity) !== this.identityNews) this.reviewConnection(identity, epoch);
       return;
     }
     this.delivery.entered(identity, epoch);
@@ -230,9 +236,7 @@ export class DeviceFront implements MethodLink {
   private reviewConnection(identity: Identity, epoch: number): void {
     const { deviceId, moduleId } = identity;
     const review = async () => {
-      const device = await readIdentity(this.parts.db, deviceId);
-      const known = moduleId === undefined ? device : await readIdentity(this.parts.db, deviceId, moduleId);
-      if (device?.status === 'enabled' && known) return;
+      if ((await readStanding(this.parts.db, deviceId, moduleId))?.status === 'enabled') return;
       this.gateway.kick(identity, 'the identity was disabled or deleted while it connected', epoch);
     };
     review().catch((error) =>

@@ -15,9 +15,9 @@ export interface PlatformNewsOptions {
 /** Listens until the returned function is called, which resolves when everything heard is written. */
 export function followPlatform({ platform, timeline, logger, wake }: PlatformNewsOptions): () => Promise<void> {
   const writing = new Set<Promise<void>>();
-  const tell = (nodeName: string, event: NewEvent | undefined) => {
+  const tell = (nodeName: string, event: NewEvent | undefined, isJudged = true) => {
     const written = (event ? timeline.record(event) : Promise.resolve())
-      .then(() => wake(nodeName))
+      .then(() => (isJudged ? wake(nodeName) : undefined))
       .catch((error) =>
         logger.error('Cannot write down what happened', { node: nodeName, error: describeError(error) }),
       )
@@ -28,7 +28,9 @@ export function followPlatform({ platform, timeline, logger, wake }: PlatformNew
     platform.on('connection', ({ deviceId, moduleId, connected, reason, atMs }) => {
       const subject = moduleId ?? '';
       const text = `${moduleId ?? 'The device'} ${connected ? 'connected' : `disconnected: ${reason}`}`;
-      tell(deviceId, { nodeName: deviceId, kind: 'connection', subject, text, details: { connected, reason }, atMs });
+      const details = { connected, reason };
+      // Who is connected is no part of the judgement: a node says that it lives by its messages.
+      tell(deviceId, { nodeName: deviceId, kind: 'connection', subject, text, details, atMs }, false);
     }),
     platform.on('desired', ({ deviceId, moduleId, version, atMs, by }) => {
       const isDeployment = moduleId === '$edgeAgent';

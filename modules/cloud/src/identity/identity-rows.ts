@@ -21,6 +21,20 @@ export async function readIdentity(db: Db, deviceId: string, moduleId = ''): Pro
     .executeTakeFirst();
 }
 
+export type IdentityStanding = Pick<IdentityRow, 'auth_type' | 'primary_key' | 'secondary_key'> & { status: string };
+
+/** What the proof of a token needs, in one query of the fewest secrets: an identity's own keys, and the status of its device. */
+export async function readStanding(db: Db, deviceId: string, moduleId = ''): Promise<IdentityStanding | undefined> {
+  return await db
+    .selectFrom('identity as own')
+    .innerJoin('identity as device', 'device.device_id', 'own.device_id')
+    .select(['own.auth_type', 'own.primary_key', 'own.secondary_key', 'device.status'])
+    .where('own.device_id', '=', deviceId)
+    .where('own.module_id', '=', moduleId)
+    .where('device.module_id', '=', '')
+    .executeTakeFirst();
+}
+
 /** Throws CLOUD_DEVICE_NOT_FOUND or CLOUD_MODULE_NOT_FOUND. */
 export async function requireIdentity(db: Db, deviceId: string, moduleId = ''): Promise<IdentityRow> {
   const row = await readIdentity(db, deviceId, moduleId);

@@ -5,8 +5,7 @@ import type { Clock } from '@wayside/kit';
 import { parseSasToken, type SasToken, sasResourceCovers, verifySasSignature } from '@wayside/protocol';
 import { refusal } from '../errors.ts';
 import type { Db } from '../store/tables.ts';
-import type { IdentityRow } from './identity-record.ts';
-import { readIdentity } from './identity-rows.ts';
+import { type IdentityStanding, readStanding } from './identity-rows.ts';
 import type { Policies } from './policies.ts';
 import { isPolicyName, type PolicyName } from './rights.ts';
 
@@ -102,11 +101,10 @@ export class SasAuthenticator {
     if (!signedByOneOf(token, keys)) throw unauthorized('the signature does not fit the keys of the identity');
   }
 
-  private async requireUsable(deviceId: string, moduleId: string | undefined): Promise<IdentityRow> {
-    const device = await readIdentity(this.parts.db, deviceId);
-    const identity = moduleId === undefined ? device : await readIdentity(this.parts.db, deviceId, moduleId);
-    if (!device || !identity) throw unauthorized('no such identity');
-    if (device.status !== 'enabled') throw unauthorized('the device is disabled');
+  private async requireUsable(deviceId: string, moduleId: string | undefined): Promise<IdentityStanding> {
+    const identity = await readStanding(this.parts.db, deviceId, moduleId);
+    if (!identity) throw unauthorized('no such identity');
+    if (identity.status !== 'enabled') throw unauthorized('the device is disabled');
     return identity;
   }
 }

@@ -152,6 +152,17 @@ describe('Registration', () => {
     expect(await codeOf(registration.provision(request(key), SOURCE))).toBe('CLOUD_REGISTRATION_LIMITED');
     expect(await codeOf(registration.provision(request(key), '192.0.2.2'))).toBe('ok');
   });
+
+  test('guesses at once count like guesses in a row, and what is right costs nothing', async () => {
+    const { registration, node, request, codeOf } = await createSetup();
+    const key = await registration.issueKey(node);
+    const right = Array.from({ length: 50 }, () => codeOf(registration.provision(request(key), SOURCE)));
+    expect(new Set(await Promise.all(right))).toEqual(new Set(['ok']));
+    const guesses = Array.from({ length: 50 }, () => codeOf(registration.provision(request('x'), SOURCE)));
+    const codes = await Promise.all(guesses);
+    expect(codes.filter((code) => code === 'CLOUD_REGISTRATION_KEY_WRONG')).toHaveLength(20);
+    expect(codes.filter((code) => code === 'CLOUD_REGISTRATION_LIMITED')).toHaveLength(30);
+  });
 });
 
 describe('the replacement of a server', () => {

@@ -7,7 +7,7 @@
 // - Which of ids and keys was wrong is not said: only somebody with the whole command learns that its key was used.
 
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { type Clock, EdgeError } from '@wayside/kit';
+import { type Clock, EdgeError, isEdgeError, Semaphore } from '@wayside/kit';
 import type { ProvisionAnswer, ProvisionRequest } from '@wayside/protocol';
 import { refusal } from '../errors.ts';
 import { FailureLimit } from '../people/failure-limit.ts';
@@ -27,6 +27,9 @@ export const REGISTRATION_REPEAT_MS = 86_400_000;
 const SERVER_REPLACED = 'The server of this node is being replaced';
 const FAILURES_MAX = 20;
 const FAILURE_WINDOW_MS = 60_000;
+/** A site whose nodes share an address may start all of them at once. */
+const WAITING_PER_SOURCE_MAX = 1_000;
+const QUEUE_FULL_RETRY_MS = 5_000;
 
 export interface RegistrationOptions {
   db: NodeDb;
@@ -45,6 +48,8 @@ export interface RegistrationOptions {
 export class Registration {
   private readonly options: RegistrationOptions;
   private readonly limit = new FailureLimit({ failuresMax: FAILURES_MAX, windowMs: FAILURE_WINDOW_MS });
+  /** By source, while any of its requests is checked or waits. */
+  private readonly turns = new Map<string, Semaphore>();
 
   constructor(options: RegistrationOptions) {
     this.options = options;
@@ -97,12 +102,17 @@ export class Registration {
   /** `source` = the caller's address. CLOUD_REGISTRATION_KEY_WRONG, _USED, _EXPIRED, CLOUD_REGISTRATION_LIMITED. */
   async provision(request: ProvisionRequest, source: string): Promise<ProvisionAnswer> {
     const { clock } = this.options;
-    const waitMs = this.limit.waitMs(source, clock.monotonicMs());
-    if (waitMs > 0) throw limited(source, waitMs);
-    this.limit.fail(source, clock.monotonicMs());
-    const node = await this.findNode(request);
-    const isRepeat = await this.useKey(node, request);
-    this.limit.forgive(source);
+    const { node, isRepeat } = await this.checkedOneByOne(source, async () => {
+      const waitMs = this.limit.waitMs(source, clock.monotonicMs());
+      if (waitMs > 0) throw limited(source, waitMs);
+      try {
+        const found = await this.findNode(request);
+        return { node: found, isRepeat: await this.useKey(found, request) };
+      } catch (error) {
+        this.limit.fail(source, clock.monotonicMs());
+        throw error;
+      }
+    });
     // Also for a repeat: the cloud may have died after it took the key.
     await this.options.platform.letIn(node.name, SERVER_REPLACED);
     if (!isRepeat) {
@@ -110,6 +120,20 @@ export class Registration {
       await this.options.onRegistered?.(node);
     }
     return this.answer(node);
+  }
+
+  /** Keys from one address are checked in turn, so that many guesses at once find the failures of those before; honest nodes only wait. */
+  private async checkedOneByOne<T>(source: string, check: () => Promise<T>): Promise<T> {
+    const turn = this.turns.get(source) ?? new Semaphore(1, WAITING_PER_SOURCE_MAX);
+    this.turns.set(source, turn);
+    try {
+      return await turn.run(check);
+    } catch (error) {
+      if (isEdgeError(error, 'KIT_QUEUE_FULL')) throw limited(source, QUEUE_FULL_RETRY_MS);
+      throw error;
+    } finally {
+      if (turn.running === 0 && this.turns.get(source) === turn) this.turns.delete(source);
+    }
   }
 
   private async findNode(request: ProvisionRequest): Promise<NodeRecord> {
@@ -180,7 +204,7 @@ export class Registration {
       mqttPort: endpoint.mqttPort,
       httpsPort: endpoint.httpsPort,
       caCertificate,
-      agentImage: imageOf(images, 'agent'),
+      agentImage: imageOf({ ...images, tag: node.moduleVersion ?? images.tag }, 'agent'),
     };
   }
 }
@@ -225,7 +249,7 @@ function limited(source: string, waitMs: number): EdgeError {
   const retryAfterSecs = Math.ceil(waitMs / 1000);
   return new EdgeError(
     'CLOUD_REGISTRATION_LIMITED',
-    `Cannot provision: ${FAILURES_MAX} registrations from ${source} failed, try again in ${retryAfterSecs} s`,
+    `Cannot provision: too many registrations from ${source} failed or wait, at most ${FAILURES_MAX} a minute may fail; try again in ${retryAfterSecs} s`,
     { details: { retryAfterSecs }, retry: { afterMs: waitMs }, source: 'downstream' },
   );
 }

@@ -7,6 +7,10 @@ import type { MasterKeys } from './master-keys.ts';
 const CIPHER = 'aes-256-gcm';
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
+/** Secrets that were opened and are kept so: some 300 bytes each. A connection needs the same keys several times within a second. */
+const OPENED_MAX = 10_000;
+/** Longer ones are opened anew each time. */
+const OPENED_CHARACTERS_MAX = 1_000;
 const MARK = 'sealed:v1:';
 const FORM = /^sealed:v1:([0-9a-f]+):([A-Za-z0-9_-]+)$/;
 /** A sealed text as a JSON string inside a larger text. */
@@ -20,6 +24,8 @@ export function isSealed(text: string): boolean {
 
 export class Sealer {
   private readonly keys: MasterKeys;
+  /** Place and sealed text -> the secret, the oldest first. */
+  private readonly opened = new Map<string, string>();
 
   constructor(keys: MasterKeys) {
     this.keys = keys;
@@ -40,15 +46,15 @@ export class Sealer {
     if (id === undefined || data === undefined) return text;
     const key = this.keys.byId(id);
     if (!key) throw unreadable(place, `master key ${id} is not in the key file`);
-    const bytes = Buffer.from(data, 'base64url');
-    try {
-      const decipher = createDecipheriv(CIPHER, key, bytes.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES })
-        .setAAD(Buffer.from(place))
-        .setAuthTag(bytes.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES));
-      return decipher.update(bytes.subarray(NONCE_BYTES + TAG_BYTES), undefined, 'utf8') + decipher.final('utf8');
-    } catch {
-      throw unreadable(place, 'it was changed, or belongs to another place');
+    const name = `${place} ${text}`;
+    const known = this.opened.get(name);
+    if (known !== undefined) return known;
+    const secret = decipher(key, data, place);
+    if (text.length <= OPENED_CHARACTERS_MAX) {
+      if (this.opened.size >= OPENED_MAX) this.opened.delete(this.opened.keys().next().value as string);
+      this.opened.set(name, secret);
     }
+    return secret;
   }
 
   /** Seals the passwords inside a JSON text; the rest can be read and compared as before. */
@@ -76,6 +82,18 @@ export class Sealer {
     const { id } = this.keys.current;
     const others = [...text.matchAll(/sealed:v1:([0-9a-f]+):/g)].some((match) => match[1] !== id);
     return others || !text.includes(MARK);
+  }
+}
+
+function decipher(key: Buffer, data: string, place: string): string {
+  const bytes = Buffer.from(data, 'base64url');
+  try {
+    const opening = createDecipheriv(CIPHER, key, bytes.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES })
+      .setAAD(Buffer.from(place))
+      .setAuthTag(bytes.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES));
+    return opening.update(bytes.subarray(NONCE_BYTES + TAG_BYTES), undefined, 'utf8') + opening.final('utf8');
+  } catch {
+    throw unreadable(place, 'it was changed, or belongs to another place');
   }
 }
 

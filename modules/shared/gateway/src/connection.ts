@@ -156,7 +156,8 @@ export class Connection {
     this.#closed = true;
     clearTimeout(this.#connectTimer);
     clearTimeout(this.#keepAliveTimer);
-    this.#ended.abort();
+    // With a reason: without one Node makes an exception with a stack for every connection that ends.
+    this.#ended.abort(reason);
     this.deliveries.close();
     this.#endStream();
     this.owner.released(this, reason);
