@@ -39,6 +39,8 @@ export class CloudProcess {
       stdio: ['ignore', log, log],
       env: {
         PATH: process.env.PATH,
+        // As in the image.
+        NODE_COMPILE_CACHE: join(stateDir, 'compiled'),
         WAYSIDE_CLOUD_STATE_DIR: stateDir,
         WAYSIDE_CLOUD_HOSTNAME: 'localhost',
         WAYSIDE_CLOUD_LISTEN_ADDRESS: '127.0.0.1',

@@ -112,8 +112,11 @@ function validator(): ValidateFunction {
       allowUnionTypes: true,
       strictTypes: false,
       strictRequired: false,
+      // Without a look at the draft: compiling it would take longer than the schema itself. A test does it.
+      ...{ validateSchema: false, meta: false },
     });
-    compiled = ajv.compile(JSON.parse(text));
+    const { $schema: _draft, ...schema } = JSON.parse(text);
+    compiled = ajv.compile(schema);
   }
   return compiled;
 }
