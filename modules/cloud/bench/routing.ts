@@ -91,7 +91,14 @@ try {
   const records: NodeRecord[] = Array.from({ length: NODES }, (_, index) => ({
     ...{ ...FIELD_DEFAULTS, name: `node${index}`, ipAddress: `10.0.0.${index}`, prefixSource: 'bgp' as const },
     ...{ cacheNodeId: `n${index}`, customerId: accounts.defaultId, customerKey: 'k', createdAtMs: 0, updatedAtMs: 0 },
-    ...{ provisionedAtMs: null, provisionedHost: null, importedAtMs: null, bgpPasswords: {} },
+    ...{
+      provisionedAtMs: null,
+      provisionedHost: null,
+      importedAtMs: null,
+      moduleVersion: null,
+      updateState: {},
+      bgpPasswords: {},
+    },
   }));
   for (const record of records) await insertNode(db, record);
   const parts = { db, clock: systemClock, logger: silentLogger, accounts };

@@ -1,6 +1,7 @@
 // Settings of the cloud: config.schema.json checked, with the defaults that depend on where the code lies.
 
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ConfigError, type LogLevel, loadConfig, Secret } from '@wayside/kit';
 import { checkIpPrefix } from './addresses/ip-prefix.ts';
@@ -32,12 +33,15 @@ export interface CloudConfig {
   databaseUrl?: Secret;
   imagePrefix: string;
   imageTag: string;
+  imageCritical: boolean;
   installScript: string;
   driveSizeGbMin: number;
   heartbeatWindowSecs: number;
   probeIntervalSecs: number;
   sessionHours: number;
   auditDays: number;
+  /** Absent = master-key in the state folder. */
+  masterKeyFile?: string;
   trustedProxies: readonly string[];
   metricsPublic: boolean;
   logLevel: LogLevel;
@@ -81,6 +85,10 @@ function refuseBadPrefixes(prefixes: readonly string[]): void {
       : [{ path: `WAYSIDE_CLOUD_TRUSTED_PROXIES (trustedProxies.${index})`, message: `is "${text}": ${check.why}` }];
   });
   if (problems.length > 0) throw new ConfigError(problems);
+}
+
+export function masterKeyPath(config: Pick<CloudConfig, 'masterKeyFile' | 'stateDir'>): string {
+  return config.masterKeyFile ?? join(config.stateDir, 'master-key');
 }
 
 /** Every name and address of this cloud, the IoT Hub host name first, none twice. */

@@ -12,7 +12,7 @@ import { apiRoutes } from './api/routes.ts';
 import { createWebApp } from './api/web-app.ts';
 import { AuditLog } from './audit/audit-log.ts';
 import { BgpIntake } from './bgp/bgp-intake.ts';
-import { CLOUD_VERSION, type CloudConfig, cloudNames } from './config.ts';
+import { CLOUD_VERSION, type CloudConfig, cloudNames, masterKeyPath } from './config.ts';
 import { createPlatform, type HubPlatform } from './create-platform.ts';
 import { probeDataPort } from './health/data-port.ts';
 import { FleetMinutes } from './health/fleet-minutes.ts';
@@ -38,11 +38,14 @@ import { runCertificateRenewal } from './pki/certificate-renewal.ts';
 import { ensureServerIdentity, type ServerIdentity } from './pki/server-identity.ts';
 import { LeaderWork } from './replicas/leader-work.ts';
 import { NodeFace } from './replicas/node-face.ts';
+import { runLed } from './replicas/replicas.ts';
 import { requireSharedState } from './replicas/shared-state.ts';
 import { LedPrefixBook } from './routing/led-prefix-book.ts';
 import { type OpenRouting, openRouting } from './routing/open-routing.ts';
 import type { PrefixBookOptions } from './routing/prefix-book.ts';
+import { openMasterKeys } from './secrets/master-keys.ts';
 import { ClientAddresses } from './steering/client-address.ts';
+import { Updates } from './updates/updates.ts';
 import { Uploads } from './uploads/uploads.ts';
 
 const STATE_DIR_MODE = 0o700;
@@ -76,7 +79,9 @@ interface Services extends ApiParts {
 export async function startCloud(config: CloudConfig, clock: Clock, logger: Logger): Promise<RunningCloud> {
   await mkdir(config.stateDir, { recursive: true, mode: STATE_DIR_MODE });
   const names = cloudNames(config);
+  const masterKeys = await openMasterKeys(masterKeyPath(config), true);
   const platform = await createPlatform({
+    masterKeys,
     dbPath: config.databaseUrl?.reveal() ?? join(config.stateDir, 'cloud.db'),
     clock,
     logger,
@@ -106,6 +111,7 @@ export async function startCloud(config: CloudConfig, clock: Clock, logger: Logg
       services.openRouting.run(loops.signal),
       services.fleetMinutes.run(loops.signal),
       services.audit.run(loops.signal),
+      runLed(platform.replicas, 'updates', loops.signal, (signal) => services.updates.run(signal)),
       runCertificateRenewal({
         ...{ clock, logger, signal: loops.signal },
         inUse: identity,
@@ -161,7 +167,7 @@ async function createServices(config: CloudConfig, parts: ServiceParts): Promise
   const audit = new AuditLog({ db, clock, logger, keepMs: config.auditDays * DAY_MS });
   const { commits } = platform;
   const timeline = new Timeline(db, () => clock.nowMs(), commits);
-  const images = { prefix: config.imagePrefix, tag: config.imageTag };
+  const images = { prefix: config.imagePrefix, tag: config.imageTag, isCritical: config.imageCritical };
   const rules = { driveSizeGbMin: config.driveSizeGbMin };
   const nodes: NodeRegistry = new NodeRegistry({
     ...{ db, platform, clock, logger, timeline, accounts, images, rules },
@@ -228,6 +234,12 @@ async function createServices(config: CloudConfig, parts: ServiceParts): Promise
     },
   });
   const fleetMinutes = new FleetMinutes({ db, clock, logger });
+  const updates = new Updates({
+    ...{ db, platform, clock, logger, timeline, accounts, images },
+    turn: replicas.turn('nodes'),
+    baseOf: (name) => platform.deployments.baseOf(name),
+    onChange: (name) => watch.wakeSoon(name),
+  });
   const uploads = new Uploads({ db, clock, folder: join(config.stateDir, 'uploads') });
   const intake = new HealthIntake({
     onReport: (toMs) => fleetMinutes.note(toMs),
@@ -266,6 +278,7 @@ async function createServices(config: CloudConfig, parts: ServiceParts): Promise
     ...{
       fleetMinutes,
       uploads,
+      updates,
       metrics,
       unfollow,
       openRouting: opened,

@@ -1,11 +1,13 @@
 // An account (customer): whose nodes they are, and the switches and limits of its routing (connected-cache.md 1.5, 4.4).
 
 import { ADDRESS_CHARACTERS_MAX } from '../addresses/ip-address.ts';
+import { FAST_RING, isVersion, ringProblems, type UpdateRing } from '../updates/update-ring.ts';
 
 export const ASN_MAX = 4_294_967_295;
 export const ACCOUNT_NAME = /^[\p{L}\p{N} ._-]{1,90}$/u;
 const DOWNSTREAM_ASNS_MAX = 1_000;
 const CONTENT_HOSTS_MAX = 500;
+const CRITICAL_VERSIONS_MAX = 100;
 export const TTL_SECS_MIN = 10;
 export const TTL_SECS_MAX = 86_400;
 /** A name, or `*.` and a name: any label before it. */
@@ -33,6 +35,12 @@ export interface AccountSettings {
   bgpPrefixesMax: number;
   /** Content hosts besides the well-known ones that its clients are redirected and steered for. */
   contentHosts: string[];
+  /** Of its nodes that have none of their own. */
+  updateRing: UpdateRing;
+  /** Tag of the images that its nodes are to run; null = that of the cloud. */
+  moduleVersion: string | null;
+  /** These go to its nodes at once, whatever their ring. */
+  criticalVersions: string[];
 }
 
 export interface Account extends AccountSettings {
@@ -52,6 +60,9 @@ export const ACCOUNT_DEFAULTS: AccountSettings = {
   ipv6SpaceLengthMin: 20,
   bgpPrefixesMax: 200_000,
   contentHosts: [],
+  updateRing: FAST_RING,
+  moduleVersion: null,
+  criticalVersions: [],
 };
 
 export interface AccountProblem {
@@ -67,6 +78,7 @@ const integer = (min: number, max: number): Check => ({
 });
 const boolean: Check = { wanted: 'true or false', isGood: (value) => typeof value === 'boolean' };
 const asn = integer(1, ASN_MAX);
+const version: Check = { wanted: 'the tag of an image, such as 1.2.3', isGood: isVersion };
 
 function list(of: Check, itemsMax: number): Check {
   return {
@@ -100,6 +112,13 @@ const CHECKS: { [K in keyof (AccountSettings & { name: string })]: Check } = {
     },
     CONTENT_HOSTS_MAX,
   ),
+  updateRing: {
+    wanted:
+      '{ring: "fast"} or {ring: "slow", week: 1..4, weekday: 1 (Sunday)..7, from: "hh:mm", to: "hh:mm", timeZone: "UTC"}',
+    isGood: (value) => ringProblems(value).length === 0,
+  },
+  moduleVersion: { wanted: `null or ${version.wanted}`, isGood: (value) => value === null || version.isGood(value) },
+  criticalVersions: list(version, CRITICAL_VERSIONS_MAX),
 };
 
 export type AccountInput =

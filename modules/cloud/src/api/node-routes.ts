@@ -11,6 +11,7 @@ import { fieldsOf } from '../nodes/node-fields.ts';
 import type { NodeAnswer, NodeRecord } from '../nodes/node-record.ts';
 import { requireReach } from '../people/access.ts';
 import type { Actor } from '../platform.ts';
+import type { NodeUpdate } from '../updates/update-status.ts';
 import { NODE_PAGE_QUERY, type NodePageQuery, pageOfNodes } from './node-page.ts';
 import { NODE_CHANGE, NODE_CREATE } from './node-schemas.ts';
 import type { ApiParts } from './parts.ts';
@@ -163,11 +164,12 @@ function deploymentRoutes(parts: ApiParts): Route[] {
 }
 
 async function toAnswers(
-  { db, prefixes }: ApiParts,
+  { db, prefixes, updates }: ApiParts,
   nodes: readonly NodeRecord[],
   judgementOf: (node: NodeRecord) => Promise<StoredJudgement>,
 ): Promise<NodeAnswer[]> {
   const columns = await readColumns(db, nodes);
+  const versions = updates.statusOf(nodes);
   const answers: NodeAnswer[] = [];
   for (const node of nodes) {
     const judgement = await judgementOf(node);
@@ -184,6 +186,7 @@ async function toAnswers(
       createdAtUtc: utc(node.createdAtMs),
       provisionedAtUtc: node.provisionedAtMs === null ? null : utc(node.provisionedAtMs),
       provisionedHost: node.provisionedHost,
+      update: versions.get(node.name) as NodeUpdate,
     });
   }
   return answers;

@@ -4,6 +4,7 @@ import { BGP_ASN_MAX, BGP_LIMITS } from '@wayside/protocol';
 import { ASN_MAX } from '../accounts/account.ts';
 import { CIDRS_MAX, DRIVE_SIZE_GB_MAX, DRIVES_MAX, EGRESS_MBPS_MAX, PORT_MAX } from '../nodes/node-fields.ts';
 import type { Schema } from './route.ts';
+import { NODE_UPDATE, UPDATE_RING_OR_NULL } from './update-schemas.ts';
 
 const text: Schema = { type: 'string' };
 const textOrNull: Schema = { type: ['string', 'null'] };
@@ -98,6 +99,7 @@ const NODE_FIELDS = {
   isDraining: { ...boolean, default: false, description: 'true: no new clients, and 503 for the old ones.' },
   proxy: { ...textOrNull, default: null, description: 'host:port of an HTTP proxy without authentication.' },
   proxyCertificatePath: { ...textOrNull, default: null, description: 'File on the server: CA of that proxy, PEM.' },
+  updateRing: { ...UPDATE_RING_OR_NULL, default: null, description: 'null: that of the account.' },
 } satisfies { [name: string]: Schema };
 
 const CIDR_LIST: Schema = { type: 'array', maxItems: CIDRS_MAX, items: { type: 'string' } };
@@ -144,6 +146,7 @@ export const NODE_ANSWER = object(
     createdAtUtc: time,
     provisionedAtUtc: timeOrNull,
     provisionedHost: { ...textOrNull, description: 'Host name of the server that registered as this node.' },
+    update: NODE_UPDATE,
     warnings: list(object({ path: text, message: text })),
   },
   ['warnings'],

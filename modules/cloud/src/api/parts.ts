@@ -19,6 +19,7 @@ import type { Platform } from '../platform.ts';
 import type { PrefixBook } from '../routing/prefix-book.ts';
 import type { Routing } from '../routing/routing.ts';
 import type { ClientAddresses } from '../steering/client-address.ts';
+import type { Updates } from '../updates/updates.ts';
 import type { Uploads } from '../uploads/uploads.ts';
 
 export interface ApiParts {
@@ -42,6 +43,7 @@ export interface ApiParts {
   watch: NodeWatch;
   probes: ProbeLoop;
   fleetMinutes: FleetMinutes;
+  updates: Updates;
   uploads: Uploads;
   version: string;
   /** PEM. */

@@ -16,6 +16,7 @@ import type { ApiParts } from './parts.ts';
 import type { Route } from './route.ts';
 import { routingRoutes } from './routing-routes.ts';
 import { steeringRoutes } from './steering-routes.ts';
+import { updateRoutes } from './update-routes.ts';
 import { uploadRoutes } from './upload-routes.ts';
 import { userRoutes } from './user-routes.ts';
 import { watchRoutes } from './watch-routes.ts';
@@ -28,6 +29,6 @@ export function apiRoutes(parts: ApiParts): Route[] {
   routes.push(...accountRoutes(parts), ...routingRoutes(parts), ...bgpRoutes(parts), ...steeringRoutes(parts));
   routes.push(...ownRoutes(parts), ...userRoutes(parts), ...auditRoutes(parts));
   routes.push(...nodeKeyRoutes(parts), ...metricRoutes(parts), ...workRoutes(parts), ...uploadRoutes(parts));
-  routes.push(...migrationRoutes(parts));
+  routes.push(...migrationRoutes(parts), ...updateRoutes(parts));
   return routes;
 }

@@ -2,6 +2,7 @@
 
 import { ASN_MAX, TTL_SECS_MAX, TTL_SECS_MIN } from '../accounts/account.ts';
 import type { Schema } from './route.ts';
+import { MODULE_VERSION, UPDATE_RING } from './update-schemas.ts';
 
 const text: Schema = { type: 'string' };
 const integer: Schema = { type: 'integer' };
@@ -28,6 +29,13 @@ export const ACCOUNT_FIELDS = {
   ipv6SpaceLengthMin: { type: 'integer', minimum: 1, maximum: 128, default: 20 },
   bgpPrefixesMax: { type: 'integer', minimum: 1, maximum: 1_000_000, default: 200_000 },
   contentHosts: { ...list(text), description: 'Content hosts besides the well-known ones; `*.` = any label.' },
+  updateRing: { ...UPDATE_RING, default: { ring: 'fast' }, description: 'Of its nodes without one of their own.' },
+  moduleVersion: {
+    anyOf: [MODULE_VERSION, { type: 'null' }],
+    default: null,
+    description: 'Tag of the images its nodes are to run; null: that of the cloud.',
+  },
+  criticalVersions: { ...list(MODULE_VERSION), maxItems: 100, description: 'Go out at once, whatever the ring.' },
 } satisfies { [name: string]: Schema };
 
 export const ACCOUNT_CREATE: Schema = {

@@ -6,6 +6,7 @@ import { NODE_ANSWER, NODE_STATES, REASON } from './node-schemas.ts';
 import { PEOPLE_SCHEMAS } from './people-schemas.ts';
 import type { Schema } from './route.ts';
 import { ROUTING_SCHEMAS } from './routing-schemas.ts';
+import { NODE_UPDATE, UPDATE_LIST } from './update-schemas.ts';
 
 const text: Schema = { type: 'string' };
 const time: Schema = { type: 'string', format: 'date-time' };
@@ -119,6 +120,8 @@ export const SCHEMAS = {
     device: text,
   }),
   Node: NODE_ANSWER,
+  NodeUpdate: NODE_UPDATE,
+  NodeUpdateList: UPDATE_LIST,
   NodeList: object({
     nodes: { type: 'array', items: { $ref: '#/components/schemas/Node' } },
     next: { type: ['string', 'null'] },

@@ -34,6 +34,8 @@ export interface NodeFacts {
     changedAtMs: number;
   } | null;
   probe: { verdict: 'unknown' | 'up' | 'down'; error: string | null };
+  /** What is wrong with the updates of its modules. */
+  update?: { kind: 'UpdateFailed' | 'UpdateLate'; version: string; text: string } | undefined;
   drives: readonly Pick<CacheReport['drives'][number], 'path' | 'state' | 'issue'>[];
 }
 
@@ -51,7 +53,9 @@ export type ReasonCode =
   | 'ModuleNotRunning'
   | 'DataPortUnreachable'
   | 'DataPortUnconfirmed'
-  | 'DriveFailed';
+  | 'DriveFailed'
+  | 'UpdateFailed'
+  | 'UpdateLate';
 
 export interface JudgedReason {
   code: ReasonCode;
@@ -70,6 +74,8 @@ export function judge(facts: NodeFacts): Judgement {
   const reasons = [...configurationReasons(facts), ...contactReasons(facts)];
   const isInContact = facts.isProvisioned && facts.heartbeatAtMs !== null;
   if (isInContact) reasons.push(...workReasons(facts));
+  const { update } = facts;
+  if (update) reasons.push(about(update.kind, update.text, update.version));
   return { state: stateOf(facts, reasons), reasons };
 }
 
@@ -88,7 +94,7 @@ const STATE_TEXTS: { [state in NodeState]: string } = {
 };
 
 /** Reasons that are told but do not make a node unhealthy. */
-const NOTICES: readonly ReasonCode[] = ['Disabled', 'DeploymentPending'];
+const NOTICES: readonly ReasonCode[] = ['Disabled', 'DeploymentPending', 'UpdateFailed', 'UpdateLate'];
 
 function stateOf(facts: NodeFacts, reasons: readonly JudgedReason[]): NodeState {
   if (!facts.isEnabled) return 'Disabled';

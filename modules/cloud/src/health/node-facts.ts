@@ -4,6 +4,7 @@ import type { CacheReport, ModuleHealth } from '@wayside/protocol';
 import type { NodeRecord } from '../nodes/node-record.ts';
 import type { NodeDb } from '../nodes/tables.ts';
 import type { Platform, Twin } from '../platform.ts';
+import { updateIssue } from '../updates/update-status.ts';
 import { readNewestReport } from './cache-figures.ts';
 import { type DesiredModules, desiredModules } from './desired-modules.ts';
 import type { ModuleFacts, NodeFacts } from './judge.ts';
@@ -54,6 +55,7 @@ export async function gatherFacts(node: NodeRecord, options: GatherOptions): Pro
     deployment: deploymentFacts(agent, status),
     probe: { verdict: probe.verdict, error: probe.fault },
     drives: drivesOf(report),
+    update: updateIssue(node.updateState),
   };
   return {
     facts,

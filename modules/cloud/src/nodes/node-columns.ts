@@ -1,6 +1,7 @@
 // What the list of nodes shows beside fields and state (connected-cache.md 1.7): versions, issues of drives, prefixes. A few statements, however many nodes.
 
 import type { CacheReport } from '@wayside/protocol';
+import { updateIssue } from '../updates/update-status.ts';
 import type { NodeRecord } from './node-record.ts';
 import type { NodeDb } from './tables.ts';
 
@@ -9,8 +10,8 @@ const CACHE_MODULE = 'MCC';
 const VERSION_UNKNOWN = 'Unknown';
 
 export interface NodeIssue {
-  kind: NonNullable<CacheReport['drives'][number]['issue']>;
-  /** Drive it is about. */
+  kind: NonNullable<CacheReport['drives'][number]['issue']> | 'UpdateFailed' | 'UpdateLate';
+  /** Drive or version it is about. */
   subject: string;
 }
 
@@ -37,13 +38,18 @@ export async function readColumns(db: NodeDb, nodes: readonly NodeRecord[]): Pro
       node.name,
       {
         softwareVersion: versions.get(node.name) ?? VERSION_UNKNOWN,
-        issues: issues.get(node.name) ?? [],
+        issues: [...(issues.get(node.name) ?? []), ...updateIssues(node)],
         prefixCount: counts.get(`${node.name} ${node.prefixSource}`) ?? 0,
         bgpRoutesReceived: (routes.get(node.name) ?? 0) > 0,
         migrated: migratedOf(node),
       },
     ]),
   );
+}
+
+function updateIssues({ updateState }: NodeRecord): NodeIssue[] {
+  const issue = updateIssue(updateState);
+  return issue ? [{ kind: issue.kind, subject: issue.version }] : [];
 }
 
 function migratedOf({ importedAtMs, provisionedAtMs }: NodeRecord): NodeColumns['migrated'] {

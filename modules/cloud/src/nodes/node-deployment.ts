@@ -24,13 +24,16 @@ export class NodeDeployment {
 
   /** The manifest its fields stand for. */
   manifestOf(node: NodeRecord): ModulesContent {
-    return generateManifest(node, this.parts.images);
+    const { images } = this.parts;
+    return generateManifest(node, { ...images, tag: node.moduleVersion ?? images.tag });
   }
 
-  async apply(node: NodeRecord, by: Actor): Promise<void> {
+  /** Answers $version of $edgeAgent's desired properties afterwards. */
+  async apply(node: NodeRecord, by: Actor): Promise<number> {
     const wanted = this.manifestOf(node);
-    await this.parts.platform.applyContent(node.name, wanted, by, { followsFields: true });
+    const { desiredVersion } = await this.parts.platform.applyContent(node.name, wanted, by, { followsFields: true });
     await writeManifestHash(this.parts.db, node.name, manifestHash(wanted));
+    return desiredVersion;
   }
 
   /** A manifest of the operator's own. One that is just what the fields stand for keeps following them. */
@@ -81,7 +84,7 @@ export class NodeDeployment {
   }
 
   /** Is what is deployed made from the fields, by this version or the one that deployed it? */
-  private async isGenerated(node: NodeRecord): Promise<boolean> {
+  async isGenerated(node: NodeRecord): Promise<boolean> {
     // What configurations laid on it does not count.
     const { content } = await this.parts.platform.getOwnDeployment(node.name);
     const hash = manifestHash(content);

@@ -7,6 +7,7 @@ import { parseIpAddress } from '../addresses/ip-address.ts';
 import { checkIpPrefix, formatIpPrefix, hostPrefix } from '../addresses/ip-prefix.ts';
 import { specialRangeOf } from '../addresses/special-ranges.ts';
 import { IPV4_ONLY, specialRangeFault } from '../routing/review.ts';
+import { ringProblems, type UpdateRing } from '../updates/update-ring.ts';
 import { BGP_DEFAULTS, readBgp } from './bgp-fields.ts';
 import { cleanDrivePath, drivePathFault } from './drive-path.ts';
 import {
@@ -43,6 +44,7 @@ export const FIELD_DEFAULTS: Omit<NodeFields, 'name'> = {
   bgp: BGP_DEFAULTS,
   proxy: null,
   proxyCertificatePath: null,
+  updateRing: null,
 };
 
 export type FieldsResult =
@@ -141,6 +143,11 @@ const READERS: { [K in PlainKey]: Reader } = {
   isDraining: switchReader('isDraining'),
   proxy: textReader('proxy', proxyFault),
   proxyCertificatePath: textReader('proxyCertificatePath', certificatePathFault),
+  updateRing: (value, fields, complain) => {
+    const problems = value === null ? [] : ringProblems(value);
+    for (const { path, message } of problems) complain(path ? `updateRing.${path}` : 'updateRing', message);
+    if (problems.length === 0) fields.updateRing = value as UpdateRing | null;
+  },
 };
 
 function isFieldKey(key: string): key is FieldKey {

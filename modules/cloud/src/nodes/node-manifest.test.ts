@@ -21,6 +21,8 @@ function aNode(fields: Partial<NodeRecord> = {}): NodeRecord {
     provisionedAtMs: null,
     provisionedHost: null,
     importedAtMs: null,
+    moduleVersion: null,
+    updateState: {},
     bgpPasswords: {},
     ...fields,
   };

@@ -9,6 +9,8 @@ export interface ImageNames {
   /** e.g. `wayside/` or `registry.example/wayside/`. */
   prefix: string;
   tag: string;
+  /** true: `tag` goes to every node at once. */
+  isCritical?: boolean;
 }
 
 /** Fixed ports inside MCC's container. */

@@ -1,6 +1,9 @@
 // A cache node as the operator wrote it down, and as the API answers it.
 
 import type { NodeState } from '@wayside/protocol';
+import type { UpdateState } from '../updates/decide-update.ts';
+import type { UpdateRing } from '../updates/update-ring.ts';
+import type { NodeUpdate } from '../updates/update-status.ts';
 import type { NodeColumns } from './node-columns.ts';
 
 export interface Drive {
@@ -76,6 +79,8 @@ export interface NodeFields {
   proxy: string | null;
   /** File on the server with the CA (PEM) of a proxy that looks into TLS; null = none. */
   proxyCertificatePath: string | null;
+  /** When it takes new versions of its modules; null = as the account says. */
+  updateRing: UpdateRing | null;
 }
 
 export interface NodeRecord extends NodeFields, NodeSecrets {
@@ -92,6 +97,9 @@ export interface NodeRecord extends NodeFields, NodeSecrets {
   provisionedHost: string | null;
   /** When it came here in a migration package; null = it was made here. */
   importedAtMs: number | null;
+  /** Tag of the images in its manifest; null = that of the cloud. */
+  moduleVersion: string | null;
+  updateState: UpdateState;
 }
 
 export interface Reason {
@@ -112,6 +120,7 @@ export interface NodeAnswer extends NodeFields, NodeColumns {
   createdAtUtc: string;
   provisionedAtUtc: string | null;
   provisionedHost: string | null;
+  update: NodeUpdate;
   /** What was changed in what the operator sent; only in the answer to it. */
   warnings?: { path: string; message: string }[];
 }

@@ -12,6 +12,7 @@ import type { Accounts } from '../accounts/accounts.ts';
 import { refusal } from '../errors.ts';
 import type { Actor, Platform } from '../platform.ts';
 import type { Turn } from '../replicas/replicas.ts';
+import { targetVersion } from '../updates/target-version.ts';
 import type { FieldProblem, FieldRules, FieldWarning } from './field-complaints.ts';
 import { NodeDeployment } from './node-deployment.ts';
 import { checkFieldConflicts, type FieldsResult, readNodeFields } from './node-fields.ts';
@@ -116,6 +117,8 @@ export class NodeRegistry {
         provisionedAtMs: null,
         provisionedHost: null,
         importedAtMs: null,
+        moduleVersion: targetVersion(this.options.accounts.get(customerId), this.options.images),
+        updateState: {},
         ...brought,
       };
       await insertNode(this.options.db, node);

@@ -106,12 +106,15 @@ function toRecord(row: Selectable<CacheNodeTable>): NodeRecord {
     bgpPasswords: JSON.parse(row.bgp_passwords),
     proxy: row.proxy,
     proxyCertificatePath: row.proxy_certificate_path,
+    updateRing: row.update_ring === null ? null : JSON.parse(row.update_ring),
     customerId: row.customer_id,
     createdAtMs: row.created_ms,
     updatedAtMs: row.updated_ms,
     provisionedAtMs: row.provisioned_ms,
     provisionedHost: row.provisioned_host,
     importedAtMs: row.imported_ms,
+    moduleVersion: row.module_version,
+    updateState: JSON.parse(row.update_state),
   };
 }
 
@@ -127,7 +130,9 @@ type IdColumn =
   | 'provisioned_host'
   | 'provisioned_version'
   | 'imported_ms'
-  | 'manifest_hash';
+  | 'manifest_hash'
+  | 'module_version'
+  | 'update_state';
 
 function fieldColumns(node: NodeRecord): Pick<CacheNodeTable, FieldColumn> {
   return {
@@ -145,6 +150,7 @@ function fieldColumns(node: NodeRecord): Pick<CacheNodeTable, FieldColumn> {
     bgp_passwords: JSON.stringify(node.bgpPasswords),
     proxy: node.proxy,
     proxy_certificate_path: node.proxyCertificatePath,
+    update_ring: node.updateRing === null ? null : JSON.stringify(node.updateRing),
     updated_ms: node.updatedAtMs,
   };
 }
@@ -163,5 +169,7 @@ function toRow(node: NodeRecord): CacheNodeTable {
     provisioned_version: null,
     imported_ms: node.importedAtMs,
     manifest_hash: null,
+    module_version: node.moduleVersion,
+    update_state: JSON.stringify(node.updateState),
   };
 }

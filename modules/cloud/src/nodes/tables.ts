@@ -4,6 +4,7 @@ import type { Generated, Kysely } from 'kysely';
 import type { PeopleTables } from '../people/tables.ts';
 import type { RoutingTables } from '../routing/tables.ts';
 import type { Database } from '../store/tables.ts';
+import type { NodeUpdateTable } from '../updates/update-rows.ts';
 import type { NodeUploadTable } from '../uploads/upload-rows.ts';
 
 export interface CloudSettingTable {
@@ -44,6 +45,11 @@ export interface CacheNodeTable {
   proxy_certificate_path: string | null;
   imported_ms: number | null;
   manifest_hash: string | null;
+  /** JSON UpdateRing; null = that of the account. */
+  update_ring: string | null;
+  module_version: string | null;
+  /** JSON UpdateState. */
+  update_state: string;
 }
 
 export interface RegistrationKeyTable {
@@ -154,6 +160,7 @@ export interface NodeTables extends RoutingTables, PeopleTables {
   cache_minute: CacheMinuteTable;
   cache_last: CacheLastTable;
   fleet_minute: FleetMinuteTable;
+  node_update: NodeUpdateTable;
   node_upload: NodeUploadTable;
   traffic_slice: TrafficSliceTable;
 }

@@ -27,7 +27,8 @@ export type EventKind =
   | 'state'
   | 'method'
   | 'drive'
-  | 'routing';
+  | 'routing'
+  | 'update';
 
 export interface NewEvent {
   nodeName: string;

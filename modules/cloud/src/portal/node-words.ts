@@ -106,6 +106,13 @@ const NEXT_STEPS: { readonly [code: string]: (node: string) => NextStep } = {
     text: 'Clients cannot reach it either: is the port open in the firewall, and free of other web servers?',
   }),
   DataPortUnconfirmed: () => ({ text: 'The first probe comes within a minute.' }),
+  UpdateFailed: () => ({
+    text: 'It is not tried again by itself: a newer version is, or this one when you ask (wayside node update NODE --now).',
+  }),
+  UpdateLate: (node) => ({
+    text: 'Is the node online, and can it pull the images? Read the log of edgeAgent.',
+    link: { label: 'Log of edgeAgent', href: at(node, '/logs?module=edgeAgent') },
+  }),
   DriveFailed: () => ({
     text: 'Check the folder on the server: does it exist, may the cache write (chmod 777), is the drive full or broken?',
   }),

@@ -9,7 +9,7 @@ import type { ProbeState } from '../health/probe-verdict.ts';
 import type { Timeline } from '../nodes/timeline.ts';
 import type { Platform } from '../platform.ts';
 import { NodeMirror, type NodeMirrorParts } from './node-mirror.ts';
-import type { Replicas } from './replicas.ts';
+import { type Replicas, runLed } from './replicas.ts';
 
 export interface NodeFaceParts extends NodeMirrorParts {
   replicas: Replicas;
@@ -47,10 +47,7 @@ export class NodeFace {
   run(signal: AbortSignal): Promise<void> {
     const { replicas, watch, probes } = this.#parts;
     if (replicas.number === 0) return Promise.all([watch.run(signal), probes.run(signal)]).then(() => undefined);
-    const ended = Promise.withResolvers<void>();
-    signal.addEventListener('abort', () => ended.resolve(), { once: true });
-    void replicas.lead('cache nodes', (leading) => this.#lead(AbortSignal.any([leading, signal])));
-    return ended.promise;
+    return runLed(replicas, 'cache nodes', signal, (leading) => this.#lead(leading));
   }
 
   async stop(): Promise<void> {

@@ -56,6 +56,20 @@ export interface Replicas {
   close(): Promise<void>;
 }
 
+/** Runs the work whenever this replica leads, until the signal. */
+export function runLed(
+  replicas: Replicas,
+  name: string,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  if (replicas.number === 0) return work(signal);
+  const ended = Promise.withResolvers<void>();
+  signal.addEventListener('abort', () => ended.resolve(), { once: true });
+  void replicas.lead(name, (leading) => work(AbortSignal.any([leading, signal])));
+  return ended.promise;
+}
+
 /** The only replica: over SQLite nobody else can be there. */
 export class SingleReplica implements Replicas {
   readonly number = 0;

@@ -131,6 +131,8 @@ const NOT_ABOUT_CLIENTS: ReadonlySet<string> = new Set([
   'DeploymentFailed',
   'DriveFailed',
   'IdentityDisabled',
+  'UpdateFailed',
+  'UpdateLate',
 ]);
 
 function isAboutClients({ code, subject }: { code: string; subject: string }): boolean {

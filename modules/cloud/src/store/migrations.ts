@@ -9,6 +9,7 @@ import { createFleetMinutes } from './migrations/metrics-0001.ts';
 import { createNodeTables } from './migrations/node-0001.ts';
 import { addDaemon } from './migrations/node-0002.ts';
 import { addNodeSettings } from './migrations/node-0003.ts';
+import { addUpdates } from './migrations/node-0004.ts';
 import { createPeopleTables } from './migrations/people-0001.ts';
 import { createReplicaTables } from './migrations/replicas-0001.ts';
 import { createRoutingTables } from './migrations/routing-0001.ts';
@@ -24,6 +25,7 @@ export const MIGRATIONS: { [name: string]: Migration } = {
   'node-0001': createNodeTables,
   'node-0002': addDaemon,
   'node-0003': addNodeSettings,
+  'node-0004': addUpdates,
   'routing-0001': createRoutingTables,
   'hub-deployment-0001': createDeploymentTables,
   'traffic-0001': createTrafficTables,
