@@ -12,6 +12,8 @@ import { turns } from './turns.ts';
 
 /** One client's share of a turn of the event loop. */
 const TURN_BYTES_MAX = 2 * 1024 * 1024;
+/** The same while clients connect: each of a crowd gets its first bytes before anybody gets many. */
+const ARRIVING_BYTES_MAX = 128 * 1024;
 /** When the socket is full, this much is written through the stream; its callback tells when the socket takes more. */
 const PROBE_BYTES = 16 * 1024;
 /** Piece of the stream way. */
@@ -74,7 +76,6 @@ export class BodySender {
   }
 
   start(): void {
-    turns.noteArrival();
     this.#run();
   }
 
@@ -89,7 +90,7 @@ export class BodySender {
       this.#finish(new Error('client left'));
       return;
     }
-    let turn = TURN_BYTES_MAX;
+    let turn = turns.isArriving ? ARRIVING_BYTES_MAX : TURN_BYTES_MAX;
     while (this.#position < this.#last) {
       if (turn <= 0) {
         turns.add(this.#step);

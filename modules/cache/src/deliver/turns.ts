@@ -3,9 +3,9 @@
 
 /** Sending in one turn of the loop, ms; what is left goes on in the next turn, in order. */
 const TURN_MS_MAX = 1;
-/** The same while new bodies begin: then more clients probably stand at the door. */
+/** The same while clients connect: then more of them probably stand at the door. */
 const TURN_MS_MAX_ARRIVING = 0.1;
-/** Turns for which a beginning counts as recent: accept, first read, first answer. */
+/** Turns for which a connection counts as recent: accept, first read, first answer. */
 const ARRIVING_TURNS = 4;
 
 export interface TurnsOptions {
@@ -32,7 +32,12 @@ export class Turns {
     return this.#queue.length - this.#next;
   }
 
-  /** A new body begins. */
+  /** Clients connect at the moment: whoever sends is to be brief. */
+  get isArriving(): boolean {
+    return this.#arriving > 0;
+  }
+
+  /** A client has connected. */
   noteArrival(): void {
     this.#arriving = ARRIVING_TURNS;
   }

@@ -2,6 +2,7 @@
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { turns } from '../deliver/turns.ts';
 import type { RequestHead, ResponseChannel } from './exchange.ts';
 import { PlainConnection, type PlainConnectionOwner } from './plain-connection.ts';
 import { REQUEST_HEAD_BYTES_MAX } from './request-head.ts';
@@ -70,6 +71,7 @@ function acceptPlainConnections(server: Server, handle: ContentListener): void {
     onClose: (connection) => connections.delete(connection),
   };
   server.on('connection', (socket: Socket) => {
+    turns.noteArrival();
     if (isClosing) socket.destroy();
     else connections.add(new PlainConnection(socket, owner));
   });
