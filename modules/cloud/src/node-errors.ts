@@ -18,8 +18,10 @@ export const NODE_ERRORS = {
     action: 'Delete nodes that are gone, or run a second cloud.',
   },
   CLOUD_UPDATE_NOT_POSSIBLE: {
-    meaning: 'The modules of the node have their versions from elsewhere: a configuration, or a manifest that somebody deployed.',
-    action: 'Change the versions there, or deploy what `wayside manifest NODE` prints: then the node follows its fields again.',
+    meaning:
+      'The modules of the node have their versions from elsewhere: a configuration, or a manifest that somebody deployed.',
+    action:
+      'Change the versions there, or deploy what `wayside manifest NODE` prints: then the node follows its fields again.',
   },
   CLOUD_REGISTRATION_KEY_WRONG: {
     meaning: 'The ids and keys of a registration do not belong together, or the key is unknown or was replaced.',
