@@ -6,7 +6,9 @@
 
 import type { Clock, Logger } from '@wayside/kit';
 import { describeError } from '@wayside/kit';
-import type { NodeDb } from '../nodes/tables.ts';
+import type { NodeDb, NodeTableMap } from '../nodes/tables.ts';
+import { CommitGroup } from '../store/commit-group.ts';
+import type { Db } from '../store/tables.ts';
 import type { Change } from './difference.ts';
 
 const OBJECT_CHARACTERS_MAX = 300;
@@ -60,26 +62,29 @@ export interface AuditLogOptions {
 
 export class AuditLog {
   private readonly options: AuditLogOptions;
+  /** Every change waits for its entry: those that come together share a sync of the disk. */
+  private readonly commits: CommitGroup;
 
   constructor(options: AuditLogOptions) {
     this.options = options;
+    this.commits = new CommitGroup(options.db as unknown as Db);
   }
 
   async record(entry: AuditEntry): Promise<void> {
-    await this.options.db
-      .insertInto('audit_event')
-      .values({
-        at_ms: this.options.clock.nowMs(),
-        actor: entry.actor.slice(0, ACTOR_CHARACTERS_MAX),
-        credential: entry.credential,
-        address: entry.address,
-        action: entry.action,
-        object: entry.object.slice(0, OBJECT_CHARACTERS_MAX),
-        outcome: entry.outcome,
-        status: entry.status,
-        changes: bounded(entry.changes),
-      })
-      .execute();
+    const row = {
+      at_ms: this.options.clock.nowMs(),
+      actor: entry.actor.slice(0, ACTOR_CHARACTERS_MAX),
+      credential: entry.credential,
+      address: entry.address,
+      action: entry.action,
+      object: entry.object.slice(0, OBJECT_CHARACTERS_MAX),
+      outcome: entry.outcome,
+      status: entry.status,
+      changes: bounded(entry.changes),
+    };
+    await this.commits.run(async (trx) => {
+      await trx.withTables<NodeTableMap>().insertInto('audit_event').values(row).execute();
+    }, row.object);
   }
 
   /** The newest first. */
