@@ -1,7 +1,16 @@
 // Builds the portal's bundle with esbuild: modules/cloud/src/portal/client -> modules/cloud/dist/portal, hashed names, each file also as .gz and .br.
 // `npm run portal:build`. The same sources give the same files; a cloud that runs keeps those it has read.
 
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
@@ -9,12 +18,16 @@ import { build } from 'esbuild';
 /** What a viewer's first visit may cost (issue: the portal). */
 const SCRIPT_GZIP_BYTES_MAX = 60 * 1024;
 
+const FOLDER_MODE = 0o755;
+
 const cloud = join(import.meta.dirname, '../modules/cloud');
 const client = join(cloud, 'src/portal/client');
 const target = join(cloud, 'dist/portal');
 
 mkdirSync(join(cloud, 'dist'), { recursive: true });
 const work = mkdtempSync(join(cloud, 'dist/.portal-'));
+// A temporary folder is its maker's alone; the image's user has to read this one.
+chmodSync(work, FOLDER_MODE);
 try {
   const { metafile } = await build({
     entryPoints: [join(client, 'app.ts'), join(client, 'portal.css'), join(client, 'icon.svg')],
