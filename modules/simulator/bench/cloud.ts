@@ -11,10 +11,11 @@ import { loadSimulatorConfig } from '../src/config.ts';
 import { readSeats } from '../src/enroll/seat.ts';
 import { Fleet } from '../src/fleet/fleet.ts';
 import { CloudProcess, freePort } from './cloud-process.ts';
+import { EventFollower } from './event-follower.ts';
 import { deployToAll, isUp, readBack, until } from './fleet-phases.ts';
 import { type Options, readOptions, USAGE } from './options.ts';
 import { type Rate, RawClients } from './raw-clients.ts';
-import { type Row, renderSection, writeSection } from './report.ts';
+import { type Row, type RunFacts, renderRun, setupOf, writeRun } from './report.ts';
 
 const SETTLE_SECS = 20;
 const RAW_CONNECTIONS = 100;
@@ -40,12 +41,14 @@ class CloudBench {
       await this.#startClouds();
       const connections = await this.#measure();
       const { nodes, secs, store, replicas, out } = this.#o;
-      const facts = {
+      const facts: RunFacts = {
+        // A temporary folder may be one of memory: no disk is waited for then.
+        files: this.#folder.startsWith('/dev/shm/') ? 'in memory' : 'on disk',
         atUtc: `${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC`,
         command: `npm run bench cloud -- --nodes ${nodes} --secs ${secs} --store ${store} --replicas ${replicas}`,
         ...{ store: store === 'sqlite' ? 'SQLite' : 'PostgreSQL 15', replicas, nodes, connections, loadAverage },
       };
-      writeSection(out, renderSection(facts, this.#rows));
+      writeRun(out, setupOf(facts), renderRun(facts, this.#rows));
       say(`table: ${out}`);
     } finally {
       await Promise.all(this.#clouds.map((cloud) => cloud.end('SIGTERM')));
@@ -114,6 +117,8 @@ class CloudBench {
   async #steadyPhases(): Promise<number> {
     const { secs } = this.#o;
     const fleet = await this.#fleet({ connectsPerSec: 10_000 });
+    const { http } = await this.#operator();
+    const follower = await EventFollower.open(http, readFileSync(this.#caFile, 'utf8'), 'admin', this.#adminSecret);
     try {
       let connections = 0;
       await this.#timed('the whole fleet connects at once', async () => {
@@ -151,8 +156,11 @@ class CloudBench {
           note: 'GET and PUT of each deployment, 8 at a time; nodes take 0.5 s (median) to apply',
         };
       });
+      this.#rows.push({ work: 'one stream of all events', cpu: '-', ...follower.summary() });
       return connections;
     } finally {
+      follower.close();
+      http.close();
       await fleet.stop(false);
     }
   }
@@ -217,8 +225,7 @@ class CloudBench {
   /** By whichever process is left. */
   async #operator(): Promise<{ http: CloudHttp; operator: OperatorApi }> {
     const http = new CloudHttp(this.#url, readFileSync(this.#caFile, 'utf8'));
-    const secret = readFileSync(join(this.#folder, 'admin-secret'), 'utf8').trim();
-    return { http, operator: await OperatorApi.login(http, 'admin', secret) };
+    return { http, operator: await OperatorApi.login(http, 'admin', this.#adminSecret) };
   }
 
   async #rate(work: string, measure: () => Promise<Rate>, note: string): Promise<void> {
@@ -260,6 +267,10 @@ class CloudBench {
 
   get #url(): string {
     return `https://localhost:${this.#clouds[0]?.place.httpsPort}`;
+  }
+
+  get #adminSecret(): string {
+    return readFileSync(join(this.#folder, 'admin-secret'), 'utf8').trim();
   }
 
   get #caFile(): string {
