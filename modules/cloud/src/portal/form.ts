@@ -41,6 +41,11 @@ export function postForm(
   return html`<form method="post" action="${action}"${attributes(extra)}><input type="hidden" name="${CSRF_FIELD}" value="${visit.csrf}">${content}</form>`;
 }
 
+/** What Enter in a field presses: the first button of a form, before those that only add a row. Nobody sees or reaches it otherwise. */
+export function enterButton(): Html {
+  return html`<button type="submit" class="visually-hidden" tabindex="-1" aria-hidden="true"></button>`;
+}
+
 /** A form of one button, for actions. `values`: hidden fields. */
 export function actionButton(
   visit: Pick<Visit, 'csrf'>,

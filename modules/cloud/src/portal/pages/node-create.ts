@@ -2,7 +2,7 @@
 
 import type { NodeAnswer } from '../../nodes/node-record.ts';
 import { ApiFailure } from '../api-client.ts';
-import { type FormState, postForm, problemSummary } from '../form.ts';
+import { enterButton, type FormState, postForm, problemSummary } from '../form.ts';
 import { html, path } from '../html.ts';
 import { nodeHref } from '../node-words.ts';
 import { PORTAL } from '../portal-path.ts';
@@ -75,7 +75,7 @@ function createView(visit: Visit, state: FormState): View {
 ${postForm(
   visit,
   NEW,
-  html`${nodeFields(state, { isNew: true })}
+  html`${enterButton()}${nodeFields(state, { isNew: true })}
 <div class="form-foot"><button type="submit" class="button primary">Create</button> <a class="button plain" href="${PORTAL}/nodes">Cancel</a></div>`,
   { class: 'form', novalidate: '' },
 )}`;
@@ -92,7 +92,7 @@ function editView(visit: Visit, node: NodeAnswer, state: FormState): View {
 ${postForm(
   visit,
   path`/portal/nodes/${node.name}/edit`,
-  html`${nodeFields(state, { isNew: false })}
+  html`${enterButton()}${nodeFields(state, { isNew: false })}
 <div class="form-foot"><button type="submit" class="button primary">Save</button> <a class="button plain" href="${nodeHref(node.name)}">Cancel</a></div>`,
   { class: 'form', novalidate: '' },
 )}
