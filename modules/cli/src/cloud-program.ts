@@ -29,6 +29,7 @@ import { addPeopleCommands } from './people-program.ts';
 import { addRoutingCommands } from './routing-program.ts';
 import type { Shell } from './shell.ts';
 import { jsonText } from './terminal-text.ts';
+import { withUpdateRing } from './update-ring-options.ts';
 
 const PORT_MAX = 65_535;
 const MESSAGES_LIMIT_DEFAULT = 100;
@@ -99,25 +100,32 @@ function addNodeCommands(program: Command, shell: Shell): void {
     <T>(parse: (text: string) => T) =>
     (text: string, before: T[] = []): T[] => [...before, parse(text)];
   const withFields = (command: Command): Command =>
-    command
-      .option('--http-port <port>', 'port at which clients reach the content (default: 80)', wholeNumber(1, PORT_MAX))
-      .option('--summary-port <port>', 'port of the figures on 127.0.0.1 (default: 5001)', wholeNumber(1, PORT_MAX))
-      .option('--egress <Mbps>', 'most the node may send to clients, Mbit/s (default: 1000)', wholeNumber(1))
-      .option('--drive <path,GB>', 'cache drive and its size; once for each', collect(parseDrive))
-      .option('--cidr <prefix>', 'clients that are sent to this node; once for each', collect(String))
-      .option('--prefix-source <source>', 'manual (--cidr) or bgp')
-      .option('--asn <number>', 'AS of its clients (default: that of the account)', wholeNumber(1))
-      .option('--proxy <host:port>', "HTTP proxy without authentication, '' = none")
-      .option('--proxy-ca <file>', 'file on the server with the CA of that proxy')
-      .option(
-        '--bgp-neighbor <address,ASN>',
-        'router that announces the clients; once for each',
-        collect(parseNeighbor),
-      )
-      .option('--bgp-asn <number>', 'ASN of the node (default: that of the neighbours)', wholeNumber(1))
-      .option('--bgp-router-id <address>', 'IPv4 address (default: that of the server)')
-      .option('--bgp-password-file <file>', 'TCP MD5 password of all neighbours of this call, its first line')
-      .option('--bgp-network <network>', 'host, or bridge without passwords', oneOf('bgp-network', ['host', 'bridge']));
+    withUpdateRing(
+      command
+        .option('--http-port <port>', 'port at which clients reach the content (default: 80)', wholeNumber(1, PORT_MAX))
+        .option('--summary-port <port>', 'port of the figures on 127.0.0.1 (default: 5001)', wholeNumber(1, PORT_MAX))
+        .option('--egress <Mbps>', 'most the node may send to clients, Mbit/s (default: 1000)', wholeNumber(1))
+        .option('--drive <path,GB>', 'cache drive and its size; once for each', collect(parseDrive))
+        .option('--cidr <prefix>', 'clients that are sent to this node; once for each', collect(String))
+        .option('--prefix-source <source>', 'manual (--cidr) or bgp')
+        .option('--asn <number>', 'AS of its clients (default: that of the account)', wholeNumber(1))
+        .option('--proxy <host:port>', "HTTP proxy without authentication, '' = none")
+        .option('--proxy-ca <file>', 'file on the server with the CA of that proxy')
+        .option(
+          '--bgp-neighbor <address,ASN>',
+          'router that announces the clients; once for each',
+          collect(parseNeighbor),
+        )
+        .option('--bgp-asn <number>', 'ASN of the node (default: that of the neighbours)', wholeNumber(1))
+        .option('--bgp-router-id <address>', 'IPv4 address (default: that of the server)')
+        .option('--bgp-password-file <file>', 'TCP MD5 password of all neighbours of this call, its first line')
+        .option(
+          '--bgp-network <network>',
+          'host, or bridge without passwords',
+          oneOf('bgp-network', ['host', 'bridge']),
+        ),
+      ['fast', 'slow', 'account'],
+    );
 
   withFields(
     node

@@ -5,6 +5,7 @@ import type { CloudClient } from './cloud/cloud-client.ts';
 import { replaceServer, revokeProvisioning, rotateCustomerKey } from './cloud/node-keys.ts';
 import { type ExportOptions, exportNodes, importNodes } from './cloud/node-package.ts';
 import { metrics, type PurgeOptions, prefetch, purge, restartModule, supportBundle } from './cloud/node-work.ts';
+import { updateNode } from './cloud/updates.ts';
 import { durationOption, oneOf, wholeNumber } from './option-values.ts';
 import type { Shell } from './shell.ts';
 
@@ -29,6 +30,12 @@ export function addNodeWorkCommands(program: Command, node: Command, shell: Shel
     .action(async (name: string, o: { output?: string; since?: string; timeout: number }) =>
       supportBundle(io, await connect(), name, { ...o, timeoutMs: o.timeout }),
     );
+  node
+    .command('update <name>')
+    .description('show which version of the modules the node runs, which waits and what became of earlier ones')
+    .option('--now', 'hand out the version that waits or failed at once', false)
+    .option('--json', 'as JSON')
+    .action(async (name: string, o: { now: boolean; json?: boolean }) => updateNode(io, await connect(), name, o));
   program
     .command('metrics [node]')
     .description('average and highest traffic and cache efficiency of a node, or of all together')

@@ -17,6 +17,7 @@ import {
 } from './cloud/routing.ts';
 import { badOption, oneOf, wholeNumber } from './option-values.ts';
 import type { Shell } from './shell.ts';
+import { withUpdateRing } from './update-ring-options.ts';
 
 const ASN_MAX = 4_294_967_295;
 const TTL_SECS_MIN = 10;
@@ -85,19 +86,28 @@ function addAccountCommands(program: Command, { io }: Shell, connect: () => Prom
     .helpOption('--help', 'print this help');
   const asn = wholeNumber(0, ASN_MAX);
   const withFields = (command: Command): Command =>
-    command
-      .option('--asn <number>', 'AS of its network; 0 = none', asn)
-      .option(
-        '--downstream <number>',
-        'AS behind it, whose own nodes come first; once for each, 0 = none',
-        (text, before: number[] = []) => [...before, asn(text)],
-      )
-      .option('--ipv6', 'take and route IPv6 prefixes')
-      .option('--no-ipv6', 'IPv4 only')
-      .option('--private', 'private addresses may be claimed')
-      .option('--no-private', 'public addresses only')
-      .option('--review <how>', 'automatic or manual', oneOf('review', ['automatic', 'manual']))
-      .option('--ttl <seconds>', 'how long an answer to a client holds', wholeNumber(TTL_SECS_MIN, TTL_SECS_MAX));
+    withUpdateRing(
+      command
+        .option('--asn <number>', 'AS of its network; 0 = none', asn)
+        .option(
+          '--downstream <number>',
+          'AS behind it, whose own nodes come first; once for each, 0 = none',
+          (text, before: number[] = []) => [...before, asn(text)],
+        )
+        .option('--ipv6', 'take and route IPv6 prefixes')
+        .option('--no-ipv6', 'IPv4 only')
+        .option('--private', 'private addresses may be claimed')
+        .option('--no-private', 'public addresses only')
+        .option('--review <how>', 'automatic or manual', oneOf('review', ['automatic', 'manual']))
+        .option('--ttl <seconds>', 'how long an answer to a client holds', wholeNumber(TTL_SECS_MIN, TTL_SECS_MAX))
+        .option('--module-version <tag>', "version of its nodes' modules, '' = that of the cloud")
+        .option(
+          '--critical <tag>',
+          'version that waits for no window; once for each',
+          (text, before: string[] = []) => [...before, text],
+        ),
+      ['fast', 'slow'],
+    );
   account
     .command('list')
     .description('list the accounts')

@@ -48,8 +48,8 @@ export class ScriptedNode {
     await agent.subscribeAsync('$iothub/methods/POST/#', { qos: 0 });
   }
 
-  /** `mcc`: differences of the module MCC from one that runs. */
-  async beat(mcc: object = {}): Promise<void> {
+  /** `mcc`: differences of the module MCC from one that runs; `status`: what became of the newest deployment. */
+  async beat(mcc: object = {}, status = { code: 200, description: '' }): Promise<void> {
     const monitor = (await this.cloud.call('GET', `/nodes/${this.name}/monitor`)).body;
     const running = {
       runtimeStatus: 'running',
@@ -66,7 +66,7 @@ export class ScriptedNode {
     const health = {
       ...{ schemaVersion: '1.0', atUtc: new Date().toISOString(), agentVersion: '1', modules, daemon: null, host: {} },
       lastDesiredVersion: monitor.deployment.desiredVersion,
-      lastDesiredStatus: { code: 200, description: '' },
+      lastDesiredStatus: status,
     };
     await this.agent?.publishAsync(`devices/${this.name}/modules/$edgeAgent/${HEALTH}`, JSON.stringify(health), {
       qos: 1,

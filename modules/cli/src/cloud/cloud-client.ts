@@ -33,6 +33,7 @@ export interface NodeFields {
   proxy?: string | null;
   proxyCertificatePath?: string | null;
   bgp?: BgpFields;
+  updateRing?: object | null;
   customerId?: string;
 }
 

@@ -7,8 +7,9 @@ import { alignedTable } from '../table/aligned-table.ts';
 import { jsonText, plainLine } from '../terminal-text.ts';
 import { type BgpOptions, bgpFields } from './bgp-fields.ts';
 import type { CacheNode, CloudClient, NodeFields } from './cloud-client.ts';
+import { type UpdateRingOptions, updateRingField } from './updates.ts';
 
-export interface NodeOptions extends BgpOptions {
+export interface NodeOptions extends BgpOptions, UpdateRingOptions {
   ip?: string;
   httpPort?: number;
   summaryPort?: number;
@@ -40,6 +41,7 @@ function nodeFields(options: NodeOptions): Partial<NodeFields> {
     ...(options.customer === undefined ? {} : { customerId: options.customer }),
     ...(options.proxy === undefined ? {} : { proxy: options.proxy === '' ? null : options.proxy }),
     ...(options.proxyCa === undefined ? {} : { proxyCertificatePath: options.proxyCa === '' ? null : options.proxyCa }),
+    ...updateRingField(options),
   };
 }
 

@@ -4,6 +4,7 @@ import type { Io } from '../io.ts';
 import { alignedTable } from '../table/aligned-table.ts';
 import { jsonText, plainLines } from '../terminal-text.ts';
 import type { CloudClient } from './cloud-client.ts';
+import { type UpdateRingOptions, updateRingField } from './updates.ts';
 
 /** Largest page asked for at once. */
 const PAGE_ROWS_MAX = 1000;
@@ -51,7 +52,7 @@ export interface PrefixOptions {
   json?: boolean;
 }
 
-export interface AccountOptions {
+export interface AccountOptions extends UpdateRingOptions {
   name?: string;
   asn?: number;
   downstream?: number[];
@@ -59,6 +60,8 @@ export interface AccountOptions {
   private?: boolean;
   review?: string;
   ttl?: number;
+  moduleVersion?: string;
+  critical?: string[];
 }
 
 export async function route(io: Io, client: CloudClient, ip: string, options: { json?: boolean }): Promise<void> {
@@ -151,6 +154,9 @@ function accountFields(options: AccountOptions): { [field: string]: unknown } {
     ...(options.private === undefined ? {} : { privatePrefixes: options.private }),
     ...(options.review === undefined ? {} : { review: options.review }),
     ...(options.ttl === undefined ? {} : { ttlSecs: options.ttl }),
+    ...(options.moduleVersion === undefined ? {} : { moduleVersion: options.moduleVersion || null }),
+    ...(options.critical === undefined ? {} : { criticalVersions: options.critical }),
+    ...updateRingField(options),
   };
 }
 

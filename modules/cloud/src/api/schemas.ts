@@ -72,6 +72,7 @@ const EVENT = object({
       'method',
       'drive',
       'routing',
+      'update',
     ],
   },
   subject: text,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { silentLogger } from '@wayside/kit';
-import { type BgpRouteGroup, BgpRouteHash, type BgpRoutes, type BgpWithdrawnGroup } from '@wayside/protocol';
+import { group, Sender } from '../../test/bgp-sender.ts';
 import { createBench } from '../../test/node-bench.ts';
 import { parseIpAddress } from '../addresses/ip-address.ts';
 import { openRouting } from '../routing/open-routing.ts';
@@ -47,32 +47,6 @@ test.each([
   [{ epoch: 'x', seq: 1 }, true],
 ])('isTailLost(%j) is %s', (said, lost) => {
   expect(isTailLost({ current: end('a', 5), next: end('b', 2) }, said)).toBe(lost);
-});
-
-/** Makes a stream as the module does: counts, checksums and numbers are right unless a test spoils them. */
-class Sender {
-  readonly routes = new Map<string, [string, string, string, number | null]>();
-  epoch = 'e1';
-  seq = 0;
-
-  batch(kind: 'snapshot' | 'delta', added: BgpRouteGroup[], withdrawn: BgpWithdrawnGroup[] = [], parts = 1): BgpRoutes {
-    for (const { session, prefixes } of withdrawn) for (const p of prefixes) this.routes.delete(`${session} ${p}`);
-    for (const { session, prefixes, asPath, med } of added) {
-      for (const p of prefixes) this.routes.set(`${session} ${p}`, [session, p, asPath, med]);
-    }
-    const hash = new BgpRouteHash();
-    for (const route of this.routes.values()) hash.toggle(...route);
-    this.seq += 1;
-    return {
-      ...{ schemaVersion: '1.0', atUtc: '2026-01-01T00:00:00Z', epoch: this.epoch, seq: this.seq, kind },
-      ...{ part: kind === 'snapshot' ? this.seq : 1, parts, withdrawn, added },
-      ...{ routes: this.routes.size, hash: hash.toString() },
-    };
-  }
-}
-
-const group = (prefixes: string[], session = 'r1', asPath = '65001 65002'): BgpRouteGroup => ({
-  ...{ session, asPath, originAsn: 65_002, med: null, prefixes },
 });
 
 async function createSetup() {

@@ -104,6 +104,7 @@ const NOTICES: { readonly [code: string]: string } = {
   draining: 'The cache node is draining: it gets no new clients and refuses old ones.',
   undrained: 'The cache node takes clients again.',
   deleted: 'The cache node was deleted.',
+  updated: 'The version was handed out to the node.',
   restarted: 'The module was told to restart.',
   deployed: 'The deployment was accepted. The node reports when it runs.',
   'signed-out': 'You are signed out.',

@@ -11,6 +11,7 @@ const EVENT_KINDS = [
   'probe',
   'drive',
   'routing',
+  'update',
   'method',
   'registration',
   'node',

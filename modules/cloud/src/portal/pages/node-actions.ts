@@ -1,4 +1,4 @@
-// What can be done with a cache node from its page: enable and disable, drain, restart a module, delete.
+// What can be done with a cache node from its page: enable and disable, drain, update, restart a module, delete.
 
 import type { NodeAnswer } from '../../nodes/node-record.ts';
 import { actionButton, type FormState, postForm, problemSummary, textField } from '../form.ts';
@@ -25,6 +25,14 @@ export const actionPages: Page[] = [
       const isDraining = field(visit.form, 'value') === 'true';
       await visit.api.send('PATCH', apiPath(visit), { isDraining });
       return { redirect: back(visit, isDraining ? 'draining' : 'undrained') };
+    },
+  },
+  {
+    path: '/nodes/:name/update-now',
+    right: 'deploy',
+    post: async (visit) => {
+      await visit.api.send('POST', apiPath(visit, '/update-now'), {});
+      return { redirect: back(visit, 'updated') };
     },
   },
   {
@@ -73,9 +81,17 @@ export function nodeActions(visit: Visit, node: NodeAnswer): Html {
         confirm: `Disable ${node.name}? No clients are routed to it any more. Its containers keep running.`,
       })
     : actionButton(visit, to('enabled'), 'Enable', { values: { value: 'true' } });
+  const { waitingVersion, failedVersion } = node.update;
+  const next = waitingVersion ?? failedVersion;
+  const update =
+    next === null
+      ? NOTHING
+      : actionButton(visit, to('update-now'), `Update to ${next} now`, {
+          confirm: `Update ${node.name} to ${next} now? Its modules are made anew: downloads under way break off and clients resume them.`,
+        });
   const provision =
     node.provisionedAtUtc === null ? html`<a class="button primary" href="${to('provision')}">Provision</a>` : NOTHING;
-  return html`<div class="actions" id="actions" data-part role="group" aria-label="Actions">${provision}${drain}${enable}<a class="button plain" href="${to('edit')}">Edit settings</a></div>`;
+  return html`<div class="actions" id="actions" data-part role="group" aria-label="Actions">${provision}${update}${drain}${enable}<a class="button plain" href="${to('edit')}">Edit settings</a></div>`;
 }
 
 function deleteView(visit: Visit, node: NodeAnswer, problems: FormState['problems']): View {

@@ -98,6 +98,7 @@ export function factList(node: NodeAnswer, monitor: NodeMonitor, routing: NodeRo
         ? html`version ${monitor.daemon.version}, up since ${timeElement(monitor.daemon.startTimeUtc)}`
         : '–',
     ],
+    ['Module version', moduleVersion(node)],
     ['Created', timeElement(node.createdAtUtc)],
     ['Provisioned', timeElement(node.provisionedAtUtc)],
   ];
@@ -108,4 +109,13 @@ function clients(node: NodeAnswer, routing: NodeRoutingAnswer | undefined): Html
   if (!routing) return node.isEnabled ? 'enabled' : 'disabled';
   if (routing.takesClients) return badge('healthy', 'routed here');
   return html`${badge(node.isEnabled && !node.isDraining ? 'attention' : 'off', 'not routed here')}<span class="row-reason">${routing.reason}</span>`;
+}
+
+/** Version in the manifest, and what waits for which window. */
+function moduleVersion({ update }: NodeAnswer): Html {
+  const { version, state, waitingVersion, nextWindow } = update;
+  const waits = waitingVersion
+    ? html`<span class="row-reason">${waitingVersion} waits${nextWindow ? html` for the window from ${timeElement(nextWindow.fromUtc)}` : ''}</span>`
+    : '';
+  return html`${version}${state === 'current' || state === 'waiting' ? '' : ` (${state})`}, ring ${update.ring.ring}${waits}`;
 }

@@ -14,6 +14,7 @@ const node = {
   cidrs: ['2.21.234.0/24', '3.22.235.0/24'],
   asn: null,
   proxy: null,
+  updateRing: { ring: 'slow', week: 4, weekday: 1, from: '23:00', to: '01:00', timeZone: 'Europe/Zurich' },
   bgp: { localAsn: 64501, holdSecs: 600, sessions: [session] },
 } as unknown as NodeAnswer;
 
@@ -34,6 +35,18 @@ describe('toBody()', () => {
       drives: [{ path: '/datadrive/', sizeGb: 100 }],
     });
     expect(toBody(values)).not.toHaveProperty('bgp');
+  });
+
+  test.each([
+    ['account', null],
+    ['fast', { ring: 'fast' }],
+    ['slow', { ring: 'slow', week: 2, weekday: 3, from: '02:00', to: '04:00', timeZone: 'UTC' }],
+  ])('the ring %s', (chosen, updateRing) => {
+    const values = newNodeValues();
+    values.set('updateRing', chosen);
+    expect(toBody(values)).toMatchObject({ updateRing });
+    values.delete('updateRing');
+    expect(toBody(values)).not.toHaveProperty('updateRing');
   });
 
   test('numbers may be grouped; what is none travels as it was typed', () => {

@@ -3,6 +3,7 @@
 import type { NodeAnswer } from '../../nodes/node-record.ts';
 import { checkboxField, type FormState, radioField, textField } from '../form.ts';
 import { type Html, html } from '../html.ts';
+import { readRing, ringFields, setRing } from './update-ring-form.ts';
 
 /** What the API takes. */
 const DRIVES_MAX = 9;
@@ -14,6 +15,7 @@ const NUMBERS = new Set(['httpPort', 'maxEgressMbps', 'asn']);
 
 export function newNodeValues(): URLSearchParams {
   const values = new URLSearchParams({ name: '', ipAddress: '', cidrs: '', asn: '', proxy: '', ...NEW_NODE });
+  setRing(values, null);
   setDrive(values, 0, '/datadrive/', '100');
   setSession(values, 0, undefined);
   return values;
@@ -31,6 +33,7 @@ export function nodeValues(node: NodeAnswer): URLSearchParams {
     asn: node.asn === null ? '' : String(node.asn),
     proxy: node.proxy ?? '',
   });
+  setRing(values, node.updateRing);
   for (const [index, drive] of node.drives.entries()) setDrive(values, index, drive.path, String(drive.sizeGb));
   if (node.drives.length === 0) setDrive(values, 0, '', '');
   const sessions = node.bgp?.sessions ?? [];
@@ -65,6 +68,7 @@ export function toBody(values: URLSearchParams, base?: NodeAnswer): { [field: st
       .replace(/[\s,;]+/g, ',')
       .replace(/^,|,$/g, ''),
     proxy: text('proxy') || null,
+    ...readRing(values),
   };
   for (const name of NUMBERS) body[name] = text(name) === '' ? (name === 'asn' ? null : '') : number(text(name));
   body.drives = rowsOf(values, 'drives').flatMap((index) => {
@@ -171,7 +175,8 @@ ${rowsOf(state.values, 'bgp.sessions').map((index) => sessionRow(index, state))}
 </fieldset>
 <fieldset class="group"><legend>Proxy</legend>
 ${textField({ name: 'proxy', label: 'Proxy', hint: 'host:port through which the server reaches the cloud and the CDN. A change needs the provisioning command to be run again.' }, state)}
-</fieldset>`;
+</fieldset>
+${ringFields(state)}`;
 }
 
 function driveRow(index: number, state: FormState): Html {

@@ -31,6 +31,7 @@ const KINDS: readonly string[] = [
   'probe',
   'drive',
   'routing',
+  'update',
   'method',
   'registration',
   'node',
