@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { Semaphore, silentLogger } from '@wayside/kit';
 import { CUSTOMER_ID, createBench, IMAGES, type NodeBench } from '../../test/node-bench.ts';
 import { writeStatus } from '../health/node-status.ts';
@@ -6,8 +6,10 @@ import { UPDATE_LATE_MS } from './decide-update.ts';
 import { listUpdates } from './update-rows.ts';
 import { Updates } from './updates.ts';
 
+/** The machine may be busy with other suites. */
+jest.setTimeout(30_000);
+
 const HOUR_MS = 3_600_000;
-/** The first window after the epoch, where the bench's clock may stand anywhere in a year. */
 const SLOW = { ring: 'slow', week: 2, weekday: 3, from: '02:00', to: '04:00', timeZone: 'UTC' } as const;
 
 let bench: NodeBench;
