@@ -14,6 +14,10 @@ const SHORT_OF_SPACE_BYTES = 256 * 1024 * 1024;
 const GROWTH_ALLOWANCE_BYTES = 1024 * 1024;
 /** Blocks no smaller than a page of memory, whatever the file system says. */
 const BLOCK_BYTES_MIN = 4096;
+/** After an unclean end: what may lie on the drive that no row knows, until a sweep has looked. It is what came in the last moments before. */
+const UNKNOWN_BYTES_MAX = 64 * 1024 * 1024;
+/** The same as a share of a small drive. */
+const UNKNOWN_SHARE = 1 / 4;
 /** A file system that gives less than this share of the cap is an issue, though the drive serves on within it. */
 const CAP_SHARE_MIN = 0.9;
 
@@ -23,6 +27,7 @@ export class DriveSpace {
   readonly #keptBytes: number;
   #contentBytes = 0;
   #overheadBytes = 0;
+  #unknownBytes = 0;
   #freeBytes = Number.POSITIVE_INFINITY;
   #blockBytes = BLOCK_BYTES_MIN;
 
@@ -33,16 +38,22 @@ export class DriveSpace {
   }
 
   get usedBytes(): number {
-    return this.#contentBytes + this.#overheadBytes;
+    return this.#contentBytes + this.#overheadBytes + this.#unknownBytes;
   }
 
   get freeBytes(): number {
     return this.#freeBytes;
   }
 
-  /** The drive was opened with this content. */
-  start(contentBytes: number): void {
+  /** The drive was opened with this content; `isUnclean`: there may be more than that. */
+  start(contentBytes: number, isUnclean: boolean): void {
     this.#contentBytes = contentBytes;
+    this.#unknownBytes = isUnclean ? Math.min(UNKNOWN_BYTES_MAX, this.capBytes * UNKNOWN_SHARE) : 0;
+  }
+
+  /** A sweep has looked: what no row knew is gone. */
+  noteSwept(): void {
+    this.#unknownBytes = 0;
   }
 
   /** Looks at what lies beside the objects and at what the file system can give. Throws what the system says. */

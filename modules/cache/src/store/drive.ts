@@ -196,7 +196,7 @@ export class Drive implements ObjectHome {
     this.#sieve.restore(hand, pages);
     this.#hasOrphans = index.state('clean') === 0;
     index.setState({ clean: 0 });
-    this.#space.start(storedBytes);
+    this.#space.start(storedBytes, this.#hasOrphans);
     this.#space.look(objects);
     this.#slabs.start(this.#space.blocks(1));
     this.#startedAtMs = Date.now();
@@ -413,7 +413,10 @@ export class Drive implements ObjectHome {
         // A small object may have the number of a file that was left: it has no file of its own.
         isKnown: (id) => this.live.get(id)?.isSmall === false || this.read((index) => index.hasFile(id)) !== false,
       });
-      if (!isOver()) this.#hasOrphans = false;
+      if (!isOver()) {
+        this.#hasOrphans = false;
+        this.#space.noteSwept();
+      }
       return holes + swept;
     } catch (error) {
       this.noteError(error);
