@@ -84,10 +84,13 @@ describe('a node that phones home', () => {
     await beat({ restartCount: 1, exitCode: 137, lastStartTimeUtc: '2026-01-02T00:00:05Z' });
     const mcc = (await untilState('Healthy')).modules[2];
     expect(mcc).toMatchObject({ restartCount: 1, startsSeen: 2, lastStartTimeUtc: '2026-01-02T00:00:05Z' });
-    const texts = await timeline();
+    // Written down a moment after it is shown.
+    const texts = await until('the change of state in the timeline', async () => {
+      const found = await timeline();
+      return found.includes('Unhealthy -> Healthy') && found;
+    });
     expect(texts).toContain('MCC running -> failed');
     expect(texts).toContain('MCC failed -> running, started at 2026-01-02T00:00:05Z, restart count 0 -> 1');
-    expect(texts).toContain('Unhealthy -> Healthy');
   });
 
   test('a restarted daemon is seen with time and count', async () => {
