@@ -18,6 +18,8 @@ const RIGHTS: { readonly [page: string]: string } = {
   'POST /join': 'none',
   'GET /': 'read',
   'GET /nodes': 'read',
+  'POST /views': 'read',
+  'POST /views/delete': 'read',
   'GET /nodes/new': 'deploy',
   'POST /nodes/new': 'deploy',
   'GET /nodes/:name/edit': 'deploy',

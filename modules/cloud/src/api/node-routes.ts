@@ -9,10 +9,12 @@ import type { FieldWarning } from '../nodes/field-complaints.ts';
 import { type NodeColumns, readColumns } from '../nodes/node-columns.ts';
 import { fieldsOf } from '../nodes/node-fields.ts';
 import type { NodeAnswer, NodeRecord } from '../nodes/node-record.ts';
+import { readNodesNamed } from '../nodes/node-rows.ts';
 import { requireReach } from '../people/access.ts';
 import type { Actor } from '../platform.ts';
 import type { NodeUpdate } from '../updates/update-status.ts';
-import { NODE_PAGE_QUERY, type NodePageQuery, pageOfNodes } from './node-page.ts';
+import { findNodes } from './find-nodes.ts';
+import { NODE_PAGE_QUERY } from './node-page.ts';
 import { NODE_CHANGE, NODE_CREATE } from './node-schemas.ts';
 import type { ApiParts } from './parts.ts';
 import { type Call, json, type Route } from './route.ts';
@@ -46,16 +48,16 @@ function fieldRoutes(parts: ApiParts): Route[] {
       method: 'get',
       path: '/nodes',
       right: 'read',
-      summary: 'Cache nodes, by name: all, or a page of those that fit',
+      summary: 'Cache nodes: all, or a page of those that fit, in the order wanted',
       query: NODE_PAGE_QUERY,
       success: { status: 200, description: 'Cache nodes with their states.', schema: ref('NodeList') },
       reach: 'filtered',
       handle: async (call) => {
-        const reached = (await nodes.list()).filter((node) => call.reach(node.name));
-        const query = call.query as unknown as NodePageQuery;
-        const page = await pageOfNodes(reached, query, async (node) => (await watch.judgementOf(node)).state);
-        const answers = await toAnswers(parts, page.nodes, (node) => watch.judgementOf(node));
-        return json({ nodes: answers, next: page.next });
+        const { names, ...page } = await findNodes(parts, call);
+        const answers = await toAnswers(parts, await readNodesNamed(parts.db, names), (node) =>
+          watch.judgementOf(node),
+        );
+        return json({ nodes: answers, ...page });
       },
     },
     {
@@ -164,11 +166,11 @@ function deploymentRoutes(parts: ApiParts): Route[] {
 }
 
 async function toAnswers(
-  { db, prefixes, updates }: ApiParts,
+  { db, clock, prefixes, updates }: ApiParts,
   nodes: readonly NodeRecord[],
   judgementOf: (node: NodeRecord) => Promise<StoredJudgement>,
 ): Promise<NodeAnswer[]> {
-  const columns = await readColumns(db, nodes);
+  const columns = await readColumns(db, nodes, clock.nowMs());
   const versions = updates.statusOf(nodes);
   const answers: NodeAnswer[] = [];
   for (const node of nodes) {

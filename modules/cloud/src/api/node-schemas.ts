@@ -143,6 +143,14 @@ export const NODE_ANSWER = object(
     ipSpace: { type: 'number', description: 'IPv4 addresses in them, those in several prefixes once.' },
     bgpRoutesReceived: boolean,
     migrated: { enum: ['Yes', 'No', 'N/A'], description: 'N/A: made here, not imported.' },
+    egressMbps: {
+      type: ['number', 'null'],
+      description: 'What it sends to clients, Mbit/s; null: no report of the last minute.',
+    },
+    hitRatio: {
+      type: ['number', 'null'],
+      description: '0 to 1 of the bytes of the last 5 minutes; null: nothing was sent.',
+    },
     createdAtUtc: time,
     provisionedAtUtc: timeOrNull,
     provisionedHost: { ...textOrNull, description: 'Host name of the server that registered as this node.' },

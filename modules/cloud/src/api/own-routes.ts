@@ -24,7 +24,7 @@ export function isoTime(atMs: number): string {
 }
 
 /** Things of a user belong to who logged in; neither a token nor a policy is a user. */
-function ownerOf(call: Call, what: string) {
+export function ownerOf(call: Call, what: string) {
   if (!call.caller) throw new Error('A route with a right was called by nobody');
   requireSession(call.caller, what);
   return call.caller;

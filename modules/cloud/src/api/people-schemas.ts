@@ -100,6 +100,8 @@ export const PEOPLE_SCHEMAS = {
   ApiToken: object(TOKEN_FIELDS),
   ApiTokenList: listOf('tokens', 'ApiToken'),
   NewApiToken: object({ ...TOKEN_FIELDS, token: text }),
+  SavedView: object({ name: text, q: text, state: text, where: text, order: text, savedAtUtc: time }),
+  SavedViewList: listOf('views', 'SavedView'),
   AuditEntry: object({
     ...{
       seq: { type: 'integer' },

@@ -19,6 +19,7 @@ import { steeringRoutes } from './steering-routes.ts';
 import { updateRoutes } from './update-routes.ts';
 import { uploadRoutes } from './upload-routes.ts';
 import { userRoutes } from './user-routes.ts';
+import { viewRoutes } from './view-routes.ts';
 import { watchRoutes } from './watch-routes.ts';
 import { workRoutes } from './work-routes.ts';
 
@@ -27,7 +28,7 @@ export function apiRoutes(parts: ApiParts): Route[] {
   routes.push(...openRoutes(parts, () => routes), ...nodeRoutes(parts), ...watchRoutes(parts), ...moduleRoutes(parts));
   routes.push(...deploymentRoutes(parts), ...historyRoutes(parts));
   routes.push(...accountRoutes(parts), ...routingRoutes(parts), ...bgpRoutes(parts), ...steeringRoutes(parts));
-  routes.push(...ownRoutes(parts), ...userRoutes(parts), ...auditRoutes(parts));
+  routes.push(...ownRoutes(parts), ...viewRoutes(parts), ...userRoutes(parts), ...auditRoutes(parts));
   routes.push(...nodeKeyRoutes(parts), ...metricRoutes(parts), ...workRoutes(parts), ...uploadRoutes(parts));
   routes.push(...migrationRoutes(parts), ...updateRoutes(parts));
   return routes;

@@ -123,10 +123,14 @@ export const SCHEMAS = {
   Node: NODE_ANSWER,
   NodeUpdate: NODE_UPDATE,
   NodeUpdateList: UPDATE_LIST,
-  NodeList: object({
-    nodes: { type: 'array', items: { $ref: '#/components/schemas/Node' } },
-    next: { type: ['string', 'null'] },
-  }),
+  NodeList: object(
+    {
+      nodes: { type: 'array', items: { $ref: '#/components/schemas/Node' } },
+      next: { type: ['string', 'null'], description: '`after` of the next page in the order of names.' },
+      counts: object(Object.fromEntries(NODE_STATES.map((state) => [state, integer]))),
+    },
+    ['counts'],
+  ),
   Provisioning: object({
     command: text,
     customerId: guid,

@@ -8,9 +8,9 @@ import { addTraffic, pruneTraffic } from './traffic-slices.ts';
 
 const MINUTE_MS = 60_000;
 /** Span of the hit ratio in `monitor`. */
-const RATIO_SPAN_MS = 5 * MINUTE_MS;
+export const RATIO_SPAN_MS = 5 * MINUTE_MS;
 /** Reports come every 15 s; after this long without one the present rate is not known any more. */
-const RATE_AGE_MS_MAX = MINUTE_MS;
+export const RATE_AGE_MS_MAX = MINUTE_MS;
 const FIGURES_KEPT_MS = 31 * 86_400_000;
 const FIGURES_POINTS_MAX = 10_000;
 

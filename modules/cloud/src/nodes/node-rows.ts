@@ -1,6 +1,7 @@
 // Cache nodes in the store.
 
 import type { Selectable } from 'kysely';
+import { NAMES_MAX } from '../health/cache-now.ts';
 import { BGP_DEFAULTS } from './bgp-fields.ts';
 import type { NodeRecord } from './node-record.ts';
 import type { CacheNodeTable, NodeDb } from './tables.ts';
@@ -45,6 +46,18 @@ export async function countNodes(db: NodeDb): Promise<number> {
 /** By name, all of them. */
 export async function readNodes(db: NodeDb): Promise<NodeRecord[]> {
   return (await db.selectFrom('cache_node').selectAll().orderBy('name').execute()).map(toRecord);
+}
+
+/** Those of the names that are there, in their order. Many are read with all others: a statement takes so many names. */
+export async function readNodesNamed(db: NodeDb, names: readonly string[]): Promise<NodeRecord[]> {
+  if (names.length === 0) return [];
+  const all = db.selectFrom('cache_node').selectAll();
+  const rows = await (names.length > NAMES_MAX ? all : all.where('name', 'in', names)).execute();
+  const byName = new Map(rows.map((row) => [row.name, row]));
+  return names.flatMap((name) => {
+    const row = byName.get(name);
+    return row ? [toRecord(row)] : [];
+  });
 }
 
 export async function insertNode(db: NodeDb, node: NodeRecord): Promise<void> {

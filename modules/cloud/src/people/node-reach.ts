@@ -16,7 +16,8 @@ export async function readReach(db: Db, scopes: readonly Scope[], nodeName?: str
   return (name) => scopes.every((scope) => containsNode(scope, name, tags.get(name) ?? {}));
 }
 
-async function readTags(db: Db, nodeName?: string): Promise<Map<string, JsonObject>> {
+/** Tags by device. */
+export async function readTags(db: Db, nodeName?: string): Promise<Map<string, JsonObject>> {
   let query = db.selectFrom('twin').select(['device_id', 'tags']).where('module_id', '=', '');
   if (nodeName !== undefined) query = query.where('device_id', '=', nodeName);
   return new Map((await query.execute()).map((row) => [row.device_id, JSON.parse(row.tags) as JsonObject]));

@@ -65,6 +65,14 @@ export const PEOPLE_ERRORS = {
     meaning: 'The user has as many API tokens, or the cloud as many open invitations, as are allowed.',
     action: 'Delete those that are not used.',
   },
+  CLOUD_VIEW_NOT_FOUND: {
+    meaning: 'The caller has saved no view with this name.',
+    action: 'Compare with the list.',
+  },
+  CLOUD_VIEW_LIMIT: {
+    meaning: 'The caller has saved as many views as are allowed.',
+    action: 'Delete those that are not used.',
+  },
   CLOUD_MASTER_KEY_FAILED: {
     meaning: 'The file of the master key, with which secrets in the store are sealed, is missing or cannot be used.',
     action:

@@ -10,6 +10,7 @@ import { LoginLimits } from './login-limits.ts';
 import { PasswordGate } from './password-gate.ts';
 import { checkNewPassword } from './password-rules.ts';
 import type { Person } from './roles.ts';
+import { SavedViews } from './saved-views.ts';
 import { type OpenedSession, Sessions } from './sessions.ts';
 import { Users } from './users.ts';
 
@@ -24,6 +25,7 @@ export class People {
   readonly sessions: Sessions;
   readonly tokens: ApiTokens;
   readonly invitations: Invitations;
+  readonly views: SavedViews;
   private readonly db: NodeDb;
   private readonly clock: Clock;
   private readonly gate = new PasswordGate();
@@ -36,6 +38,7 @@ export class People {
     this.sessions = new Sessions({ db, clock, lifetimeMs: options.sessionMs });
     this.users = new Users({ db, clock, sessions: this.sessions });
     this.tokens = new ApiTokens({ db, clock });
+    this.views = new SavedViews({ db, clock });
     this.invitations = new Invitations({ db, clock, users: this.users, gate: this.gate });
   }
 

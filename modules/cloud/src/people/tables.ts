@@ -70,10 +70,19 @@ export interface AuditEventTable {
   changes: string;
 }
 
+export interface SavedViewTable {
+  username: string;
+  name: string;
+  /** JSON ViewFilter. */
+  filter: string;
+  saved_ms: number;
+}
+
 export interface PeopleTables {
   person: PersonTable;
   login_session: LoginSessionTable;
   invitation: InvitationTable;
   api_token: ApiTokenTable;
+  saved_view: SavedViewTable;
   audit_event: AuditEventTable;
 }

@@ -105,6 +105,8 @@ const NOTICES: { readonly [code: string]: string } = {
   undrained: 'The cache node takes clients again.',
   deleted: 'The cache node was deleted.',
   updated: 'The version was handed out to the node.',
+  'view-saved': 'The view was saved.',
+  'view-deleted': 'The view was deleted.',
   restarted: 'The module was told to restart.',
   deployed: 'The deployment was accepted. The node reports when it runs.',
   'signed-out': 'You are signed out.',

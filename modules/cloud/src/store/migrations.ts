@@ -11,6 +11,7 @@ import { addDaemon } from './migrations/node-0002.ts';
 import { addNodeSettings } from './migrations/node-0003.ts';
 import { addUpdates } from './migrations/node-0004.ts';
 import { createPeopleTables } from './migrations/people-0001.ts';
+import { createSavedViews } from './migrations/people-0002.ts';
 import { createReplicaTables } from './migrations/replicas-0001.ts';
 import { createRoutingTables } from './migrations/routing-0001.ts';
 import { createTrafficTables } from './migrations/traffic-0001.ts';
@@ -31,5 +32,6 @@ export const MIGRATIONS: { [name: string]: Migration } = {
   'traffic-0001': createTrafficTables,
   'uploads-0001': createUploads,
   'people-0001': createPeopleTables,
+  'people-0002': createSavedViews,
   'replicas-0001': createReplicaTables,
 };

@@ -1,41 +1,72 @@
-// What the fleet page and the overview load: cache nodes with their states, filtered.
+// What the fleet page and the overview load: a page of cache nodes with their states, found and put in order by the API.
 
 import type { NodeState } from '@wayside/protocol';
+import type { StateCounts } from '../../api/node-page.ts';
 import type { NodeAnswer } from '../../nodes/node-record.ts';
-import { STATES } from '../node-words.ts';
+import { ApiFailure } from '../api-client.ts';
+import { withQuery } from '../html.ts';
 import type { Visit } from '../visit.ts';
 
 export interface FleetFilter {
-  /** Part of the name, or of the address. */
+  /** Part of name, address, id or prefix. */
   q: string;
   /** '' = all. */
   state: NodeState | '';
+  /** Condition of the query language; '' = none. */
+  where: string;
+  /** As GET /nodes names it. */
+  order: string;
 }
 
 export interface Fleet {
+  /** Those of the page. */
   nodes: NodeAnswer[];
-  /** Of all that fit the text, whatever their state. */
+  /** Of all that fit text and condition, whatever their state. */
   counts: StateCounts;
+  /** Of all that fit the state as well. */
+  total: number;
+  /** From 1; the last one there is when a later one was asked for. */
+  page: number;
+  pageCount: number;
+  /** What is wrong with the condition; then the rest is empty. */
+  problem: string;
 }
 
-export type StateCounts = { [state in NodeState]: number };
+const NO_COUNTS: StateCounts = {
+  ...{ Healthy: 0, Unhealthy: 0, NeverPhonedHome: 0, NotProvisioned: 0, NotConfigured: 0, Disabled: 0 },
+};
 
-export async function loadFleet(visit: Visit, filter: FleetFilter): Promise<Fleet> {
-  const { nodes } = await visit.api.get<{ nodes: NodeAnswer[] }>('/nodes');
-  const text = filter.q.toLowerCase();
-  const fitting = text === '' ? nodes : nodes.filter((node) => haystack(node).includes(text));
-  const counts = countStates(fitting);
-  return { nodes: filter.state === '' ? fitting : fitting.filter(({ state }) => state === filter.state), counts };
+/** `rowsMax`: nodes of a page. */
+export async function loadFleet(visit: Visit, filter: FleetFilter, page: number, rowsMax: number): Promise<Fleet> {
+  const { q, state, where, order } = filter;
+  const read = (offset: number) =>
+    visit.api.get<{ nodes: NodeAnswer[]; counts: StateCounts }>(
+      withQuery('/nodes', {
+        q,
+        state,
+        where,
+        order,
+        counts: 'true',
+        limit: rowsMax,
+        offset: offset === 0 ? '' : offset,
+      }),
+    );
+  try {
+    const first = await read((page - 1) * rowsMax);
+    const { counts } = first;
+    const total = state === '' ? sumOf(counts) : counts[state];
+    const pageCount = Math.max(1, Math.ceil(total / rowsMax));
+    if (page <= pageCount) return { ...first, total, page, pageCount, problem: '' };
+    const last = await read((pageCount - 1) * rowsMax);
+    return { ...last, total, page: pageCount, pageCount, problem: '' };
+  } catch (error) {
+    if (!(error instanceof ApiFailure) || error.code !== 'CLOUD_QUERY_INVALID') throw error;
+    return { nodes: [], counts: NO_COUNTS, total: 0, page: 1, pageCount: 1, problem: error.message };
+  }
 }
 
-export function countStates(nodes: readonly Pick<NodeAnswer, 'state'>[]): StateCounts {
-  const counts = Object.fromEntries(STATES.map((state) => [state, 0])) as StateCounts;
-  for (const { state } of nodes) counts[state] = (counts[state] ?? 0) + 1;
-  return counts;
-}
-
-function haystack(node: NodeAnswer): string {
-  return `${node.name}\n${node.ipAddress ?? ''}\n${node.cidrs.join('\n')}\n${node.cacheNodeId}`.toLowerCase();
+export function sumOf(counts: StateCounts): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 
 export interface Troubles {

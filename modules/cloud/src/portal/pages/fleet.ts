@@ -1,30 +1,32 @@
-// The fleet: every cache node in a list with search, state filter, order and pages, all in the address.
+// The fleet: cache nodes in a list with search, query, state filter, order, pages and saved views, all in the address. The table is in fleet-table.ts.
 
 import type { NodeAnswer } from '../../nodes/node-record.ts';
-import { formatBitRate, formatCount, plural } from '../format.ts';
-import { attributes, type Html, html, withQuery } from '../html.ts';
+import { formatCount, plural } from '../format.ts';
+import { attributes, type Html, html, NOTHING, withQuery } from '../html.ts';
 import { toneIcon } from '../icons.ts';
-import { nodeHref, STATES, stateBadge, stateLabel, stateTone } from '../node-words.ts';
+import { STATES, stateLabel, stateTone } from '../node-words.ts';
 import { PORTAL } from '../portal-path.ts';
-import { type Column, renderTable, type Table } from '../table.ts';
+import { type Column, renderTable } from '../table.ts';
 import type { Page, View, Visit } from '../visit.ts';
-import { type Fleet, loadFleet, type StateCounts } from './fleet-data.ts';
+import { type Fleet, loadFleet, sumOf } from './fleet-data.ts';
+import { fleetTable } from './fleet-table.ts';
+import { loadViews, type SavedViewAnswer, viewBar, viewPages } from './fleet-views.ts';
 
 const PAGE_ROWS = 50;
+/** A CSV holds the whole list. */
+const CSV_ROWS_MAX = 5_000;
+const PAGE_MAX = CSV_ROWS_MAX / PAGE_ROWS;
 const BASE = `${PORTAL}/nodes`;
+const ORDERS = ['name', 'state', 'address', 'egress', 'maxEgress'];
+const QUERY_EXAMPLE = "egressMbps > 500 AND tags.site = 'Lyon'";
 
-interface FleetQuery {
+export interface FleetQuery {
   q: string;
   state: NodeAnswer['state'] | '';
+  where: string;
   sort: string;
   page: number;
 }
-
-const ORDERS: { readonly [sort: string]: (a: NodeAnswer, b: NodeAnswer) => number } = {
-  name: (a, b) => byText(a.name, b.name),
-  state: (a, b) => STATES.indexOf(a.state) - STATES.indexOf(b.state) || byText(a.name, b.name),
-  egress: (a, b) => a.maxEgressMbps - b.maxEgressMbps || byText(a.name, b.name),
-};
 
 export const fleetPages: Page[] = [
   {
@@ -32,34 +34,36 @@ export const fleetPages: Page[] = [
     right: 'read',
     get: async (visit) => {
       const query = readQuery(visit.query);
-      return { view: fleetView(visit, query, await loadFleet(visit, query)) };
+      const [page, rows] = visit.isCsv ? [1, CSV_ROWS_MAX] : [query.page, PAGE_ROWS];
+      const [fleet, views] = await Promise.all([
+        loadFleet(visit, { ...query, order: query.sort }, page, rows),
+        visit.isCsv ? [] : loadViews(visit),
+      ]);
+      return { view: fleetView(visit, query, fleet, views) };
     },
   },
+  ...viewPages,
 ];
 
 function readQuery(query: URLSearchParams): FleetQuery {
-  const state = STATES.find((one) => one === query.get('state')) ?? '';
-  const sort = query.get('sort') ?? 'name';
-  const page = Math.max(1, Math.floor(Number(query.get('page')) || 1));
-  return { q: (query.get('q') ?? '').trim(), state, sort: ORDERS[sort.replace(/^-/, '')] ? sort : 'name', page };
+  const text = (name: string, max = 100) => (query.get(name) ?? '').trim().slice(0, max);
+  const sort = text('sort');
+  return {
+    ...{ q: text('q'), where: text('where', 2_000), state: STATES.find((one) => one === query.get('state')) ?? '' },
+    sort: ORDERS.includes(sort.replace(/^-/, '')) ? sort : 'name',
+    page: Math.min(PAGE_MAX, Math.max(1, Math.floor(Number(query.get('page')) || 1))),
+  };
 }
 
-function fleetView(visit: Visit, query: FleetQuery, fleet: Fleet): View {
-  const sorted = [...fleet.nodes].sort(ORDERS[query.sort.replace(/^-/, '')]);
-  if (query.sort.startsWith('-')) sorted.reverse();
-  const pageCount = Math.max(1, Math.ceil(sorted.length / PAGE_ROWS));
-  const page = Math.min(query.page, pageCount);
-  const from = (page - 1) * PAGE_ROWS;
-  const rows = visit.isCsv ? sorted : sorted.slice(from, from + PAGE_ROWS);
-  const table = fleetTable(visit, query, rows);
-  const total = Object.values(fleet.counts).reduce((sum, count) => sum + count, 0);
+function fleetView(visit: Visit, query: FleetQuery, fleet: Fleet, views: readonly SavedViewAnswer[]): View {
+  const table = fleetTable(fleet.nodes, (key) => sortLink(query, key), emptyList(visit, query));
   const body = html`
 ${searchForm(query)}
 <div data-part id="part-list">
-${stateFilter(query, fleet.counts, total)}
-<p class="result-count" role="status">${plural(sorted.length, 'cache node')}${query.q ? html` matching “${query.q}”` : ''}${pageCount > 1 ? `, ${from + 1} to ${from + rows.length} shown` : ''}</p>
-${renderTable(table, withQuery(BASE, { ...linkOf(query), csv: table.id }))}
-${pager(query, page, pageCount)}
+${viewBar(visit, linkOf(query), views)}
+${fleet.problem ? html`<p class="problem" id="where-problem" role="alert">${fleet.problem}</p>` : html`${stateFilter(query, fleet)}${resultCount(query, fleet)}`}
+${fleet.problem ? NOTHING : renderTable(table, withQuery(BASE, { ...linkOf(query), csv: table.id }))}
+${pager(query, fleet)}
 </div>`;
   const aside = visit.may('deploy')
     ? html`<a class="button primary" href="${BASE}/new">Create cache node</a>`
@@ -67,81 +71,14 @@ ${pager(query, page, pageCount)}
   return { title: 'Cache nodes', section: 'nodes', body, tables: [table], live: {}, ...(aside ? { aside } : {}) };
 }
 
-function fleetTable(visit: Visit, query: FleetQuery, rows: readonly NodeAnswer[]): Table<NodeAnswer> {
-  const columns: Column<NodeAnswer>[] = [
-    {
-      label: 'Name',
-      isHead: true,
-      sort: sortLink(query, 'name'),
-      cell: (node) => html`<a href="${nodeHref(node.name)}">${node.name}</a>`,
-      csv: (node) => node.name,
-    },
-    {
-      label: 'Status',
-      sort: sortLink(query, 'state'),
-      cell: (node) => html`${stateBadge(node.state)}${reasonOf(node)}`,
-      csv: (node) => stateLabel(node.state),
-    },
-    { label: 'Reason', csv: (node) => node.reasons.map((reason) => reason.text).join('; ') },
-    { label: 'IP address', cell: (node) => node.ipAddress ?? none('not set'), csv: (node) => node.ipAddress },
-    {
-      label: 'Prefixes',
-      cell: (node) =>
-        html`${formatCount(node.prefixCount)}${node.prefixSource === 'bgp' ? html`<span class="row-reason">${node.bgpRoutesReceived ? 'by BGP' : 'no BGP routes yet'}</span>` : ''}`,
-      csv: (node) => node.prefixCount,
-      isNumber: true,
-    },
-    { label: 'Prefix source', csv: (node) => node.prefixSource },
-    { label: 'BGP routes received', csv: (node) => (node.bgpRoutesReceived ? 'True' : 'False') },
-    {
-      label: 'IP space',
-      isNumber: true,
-      isMinor: true,
-      cell: (node) => formatCount(node.ipSpace),
-      csv: (node) => node.ipSpace,
-    },
-    {
-      label: 'Max egress',
-      isNumber: true,
-      sort: sortLink(query, 'egress'),
-      cell: (node) => formatBitRate(node.maxEgressMbps * 1e6),
-      csv: (node) => node.maxEgressMbps,
-    },
-    {
-      label: 'Clients',
-      isMinor: true,
-      cell: (node) => (!node.isEnabled ? 'disabled' : node.isDraining ? 'draining' : 'enabled'),
-      csv: (node) => (!node.isEnabled ? 'disabled' : node.isDraining ? 'draining' : 'enabled'),
-    },
-    {
-      label: 'Software version',
-      isMinor: true,
-      cell: (node) => node.softwareVersion,
-      csv: (node) => node.softwareVersion,
-    },
-    { label: 'Issues', csv: (node) => node.issues.map(({ kind, subject }) => `${kind} ${subject}`.trim()).join('; ') },
-    { label: 'Cache node ID', csv: (node) => node.cacheNodeId },
-    { label: 'Migrated', csv: (node) => node.migrated },
-  ];
-  return {
-    id: 'nodes',
-    caption: 'Cache nodes',
-    columns,
-    rows,
-    rowId: (node) => `node-${node.name}`,
-    empty: emptyList(visit, query),
-  };
-}
-
-function reasonOf(node: NodeAnswer): Html | '' {
-  const [first] = node.reasons;
-  if (!first || node.state === 'Healthy') return '';
-  const more = node.reasons.length - 1;
-  return html`<span class="row-reason">${first.text}${more > 0 ? ` (and ${more} more)` : ''}</span>`;
+function resultCount(query: FleetQuery, { nodes, total, page, pageCount }: Fleet): Html {
+  const from = (page - 1) * PAGE_ROWS;
+  const shown = pageCount > 1 ? `, ${formatCount(from + 1)} to ${formatCount(from + nodes.length)} shown` : '';
+  return html`<p class="result-count" role="status">${plural(total, 'cache node')}${query.q ? html` matching “${query.q}”` : ''}${shown}</p>`;
 }
 
 function emptyList(visit: Visit, query: FleetQuery): Html {
-  if (query.q !== '' || query.state !== '') {
+  if (query.q !== '' || query.state !== '' || query.where !== '') {
     return html`<p>No cache node fits the search.</p><p><a class="button plain" href="${BASE}">Show all</a></p>`;
   }
   const create = visit.may('deploy')
@@ -156,21 +93,25 @@ function searchForm(query: FleetQuery): Html {
     .map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`);
   return html`<form class="search" method="get" action="${BASE}" role="search">${hidden}
 <label for="q" class="visually-hidden">Search by name, IP address or prefix</label>
-<input type="search" id="q" name="q" value="${query.q}" placeholder="Name, IP address or prefix" autocomplete="off" data-search>
-<button type="submit" class="button plain">Search</button></form>`;
+<input type="search" id="q" name="q" value="${query.q}" placeholder="Name, IP address or prefix" autocomplete="off" maxlength="100" data-search>
+<button type="submit" class="button plain">Search</button>
+<details class="query-bar"${attributes({ open: query.where !== '' })}><summary>Query</summary>
+<div class="field"><label for="where">Condition</label>
+<p class="hint" id="where-hint">Like ${html`<code>${QUERY_EXAMPLE}</code>`}: over name, state, ipAddress, maxEgressMbps, egressMbps, hitRatio, isEnabled, isDraining, prefixSource, asn, provisionedHost, tags.</p>
+<div class="input-row"><input type="text" id="where" name="where" class="wide mono" value="${query.where}" autocomplete="off" spellcheck="false" maxlength="2000" aria-describedby="where-hint"><button type="submit" class="button plain">Run</button></div></div></details></form>`;
 }
 
-function stateFilter(query: FleetQuery, counts: StateCounts, total: number): Html {
+function stateFilter(query: FleetQuery, { counts }: Fleet): Html {
   const link = (state: FleetQuery['state'], label: string, count: number, icon: Html | '') =>
     html`<li><a href="${withQuery(BASE, { ...linkOf(query), state })}"${attributes({ class: `chip ${state === '' ? '' : stateTone(state)}`.trim(), 'aria-current': query.state === state ? 'true' : undefined })}>${icon}${label} <span class="count">${formatCount(count)}</span></a></li>`;
   const chips = STATES.filter((state) => counts[state] > 0 || query.state === state).map((state) =>
     link(state, stateLabel(state), counts[state], toneIcon(stateTone(state))),
   );
-  return html`<nav aria-label="Filter by state"><ul class="chips">${link('', 'All', total, '')}${chips}</ul></nav>`;
+  return html`<nav aria-label="Filter by state"><ul class="chips">${link('', 'All', sumOf(counts), '')}${chips}</ul></nav>`;
 }
 
-function pager(query: FleetQuery, page: number, pageCount: number): Html | '' {
-  if (pageCount === 1) return '';
+function pager(query: FleetQuery, { page, pageCount }: Fleet): Html {
+  if (pageCount === 1) return NOTHING;
   const link = (target: number, label: string) =>
     target < 1 || target > pageCount
       ? html`<span class="button plain is-off">${label}</span>`
@@ -178,20 +119,12 @@ function pager(query: FleetQuery, page: number, pageCount: number): Html | '' {
   return html`<nav class="pager" aria-label="Pages">${link(page - 1, 'Previous')}<span>Page ${page} of ${pageCount}</span>${link(page + 1, 'Next')}</nav>`;
 }
 
-function linkOf({ q, state, sort }: FleetQuery) {
-  return { q, state, sort: sort === 'name' ? '' : sort };
+function linkOf({ q, state, where, sort }: FleetQuery) {
+  return { q, state, where, sort: sort === 'name' ? '' : sort };
 }
 
 function sortLink(query: FleetQuery, key: string): NonNullable<Column<NodeAnswer>['sort']> {
   const isAscending = query.sort === key;
   const order = isAscending ? 'ascending' : query.sort === `-${key}` ? 'descending' : 'none';
   return { href: withQuery(BASE, { ...linkOf(query), sort: isAscending ? `-${key}` : key }), order };
-}
-
-function none(text: string): Html {
-  return html`<span class="none">${text}</span>`;
-}
-
-function byText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
