@@ -3,6 +3,7 @@
 import { rm } from 'node:fs/promises';
 import { mustRun, type Ran, run } from './commands.ts';
 import { docker } from './node.ts';
+import { removeSecondNode } from './second-node.ts';
 import { CLOUD_STATE, CONFIG_DIR, INSTANCE, NODE_STATE, QUICKSTART_MANIFEST, SENSOR_MANIFEST } from './settings.ts';
 
 /** `npm start` from nothing may take this long (packages and images included). */
@@ -18,6 +19,7 @@ export function stop(): Promise<Ran> {
 
 /** The node by its uninstaller, the rest by label. Images stay. */
 export async function removeStack(): Promise<void> {
+  await removeSecondNode();
   await run('bash', ['scripts/uninstall.sh', `instance=${INSTANCE}`, 'content=remove']);
   const filters = { label: [`io.wayside.instance=${INSTANCE}`] };
   for (const { Id } of await docker.listContainers({ all: true, filters }))

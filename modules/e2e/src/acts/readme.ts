@@ -1,11 +1,17 @@
-// Act 8: every command that README.md shows works as it stands there, on this stack's ports and manifests.
+// Act 9: every command that README.md and docs/operations.md show works as it stands there, on this stack's ports and manifests.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { run } from '../commands.ts';
-import { CLOUD_HTTPS_PORT, HTTP_PORT, QUICKSTART_MANIFEST, ROOT, SENSOR_MANIFEST } from '../settings.ts';
+import {
+  CLOUD_CONTAINER,
+  CLOUD_HTTPS_PORT,
+  HTTP_PORT,
+  QUICKSTART_MANIFEST,
+  ROOT,
+  SENSOR_MANIFEST,
+} from '../settings.ts';
 
-const README_FILE = `${ROOT}/README.md`;
 const COMMAND_TIMEOUT_MS = 300_000;
 /** Commands that a running test cannot or must not run: they get the checkout, or are this very test. */
 const NOT_HERE = [/^git clone /, /^cd /, /^npm test\b/, /^npm run /, /^scripts\/test\.sh/, /^(sudo )?apt/];
@@ -39,18 +45,28 @@ function onThisStack(command: string): string {
     .replace(/^sudo /, '')
     .replaceAll(/http:\/\/(127\.0\.0\.1|localhost)(?::80)?\//g, `http://$1:${HTTP_PORT}/`)
     .replaceAll(/https:\/\/(localhost|127\.0\.0\.1)(?=[/\s"']|$)/g, `https://$1:${CLOUD_HTTPS_PORT}`)
+    .replaceAll(/\bdocker exec wayside-cloud\b/g, `docker exec ${CLOUD_CONTAINER}`)
     .replaceAll('deployment/with-sensor.json', SENSOR_MANIFEST)
     .replaceAll('deployment/quickstart.json', QUICKSTART_MANIFEST)
     .replaceAll(/\bwget (?!.*-O)/g, 'wget -O /dev/null ');
 }
 
 export function readme(): void {
-  // Without the file the first test fails and says so; the other acts still run.
-  const commands = existsSync(README_FILE) ? commandsOf(readFileSync(README_FILE, 'utf8')) : [];
+  runCommandsOf('README.md', 'npm start');
+}
 
-  test('README.md shows commands', () => {
+export function operationsGuide(): void {
+  runCommandsOf('docs/operations.md', 'scripts/wayside history edge1');
+}
+
+/** `file`: below the checkout. `known`: a command that it must show. */
+function runCommandsOf(file: string, known: string): void {
+  // Without the file the first test fails and says so; the other acts still run.
+  const commands = existsSync(`${ROOT}/${file}`) ? commandsOf(readFileSync(`${ROOT}/${file}`, 'utf8')) : [];
+
+  test(`${file} shows commands`, () => {
     expect(commands.length).toBeGreaterThan(3);
-    expect(commands).toContain('npm start');
+    expect(commands).toContain(known);
   });
 
   const runnable = commands.filter((command) => !NOT_HERE.some((pattern) => pattern.test(command)));

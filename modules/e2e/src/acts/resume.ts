@@ -1,4 +1,4 @@
-// Act 7: stopped and started again, the node serves what it had.
+// Act 8: stopped and started again, the node serves what it had.
 
 import { expect, test } from '@jest/globals';
 import { ask, TEST_OBJECT } from '../content.ts';
