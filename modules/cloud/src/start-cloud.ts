@@ -246,7 +246,8 @@ async function createServices(config: CloudConfig, parts: ServiceParts): Promise
     ...{ db, platform, clock, logger, timeline, commits, isShared },
     onNews: (nodeName, isChange) => {
       nodeFace.reported(nodeName);
-      if (isChange) watch.wakeSoon(nodeName);
+      // A module that changed is judged at once: one that fails and is back within a second leaves its trace.
+      if (isChange) void watch.wake(nodeName);
       else watch.noteBeat(nodeName);
       opened.onNews(nodeName);
       // A node that comes to life need not wait for its first round.
