@@ -8,7 +8,8 @@ const CHANGES_MAX = 100;
 const VALUE_CHARACTERS_MAX = 300;
 const PATH_CHARACTERS_MAX = 500;
 const DEPTH_MAX = 24;
-const MASK = '[secret]';
+/** Stands where a secret is. */
+export const MASK = '[secret]';
 /** Names under which a secret stands, whatever is below them. */
 const SECRET_NAME =
   /(password|passwd|secret|token|credential|authorization|sharedaccess|connectionstring|signature|(^|[a-z_-])keys?$|^sig$)/i;
@@ -37,7 +38,7 @@ export function difference(before: Json | undefined, after: Json | undefined): C
 
 /** A value as the log shows it. */
 export function masked(value: Json, depth = 0): Json {
-  if (typeof value === 'string') return shorten(redactSecrets(value).replace(SECRET_VARIABLE, `$1${MASK}`));
+  if (typeof value === 'string') return shorten(maskVariables(redactSecrets(value)));
   if (typeof value !== 'object' || value === null) return value;
   if (depth >= DEPTH_MAX) return '...';
   if (Array.isArray(value)) return value.slice(0, CHANGES_MAX).map((item) => masked(item, depth + 1));
@@ -45,6 +46,11 @@ export function masked(value: Json, depth = 0): Json {
   return Object.fromEntries(
     entries.map(([name, item]) => [name, isSecretName(name) && item !== null ? MASK : masked(item, depth + 1)]),
   );
+}
+
+/** `DB_PASSWORD=word` -> `DB_PASSWORD=[secret]`, anywhere in a text. */
+export function maskVariables(text: string): string {
+  return text.replace(SECRET_VARIABLE, `$1${MASK}`);
 }
 
 export function isSecretName(name: string): boolean {

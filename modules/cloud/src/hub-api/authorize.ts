@@ -1,6 +1,7 @@
 // Who calls, and may they: proves the Authorization header once, then each route names the call it makes (identity/rights.ts).
 // Signatures are judged by their policy; bearer tokens of people by the same roles and scopes as on /api/v1 (people/access.ts).
 
+import type { Json } from '@wayside/protocol';
 import type { Request, RequestHandler, Response } from 'express';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { HubPlatform } from '../create-platform.ts';
@@ -13,6 +14,7 @@ import { isChange, rightForCall } from '../people/policy-role.ts';
 import { mayDo } from '../people/roles.ts';
 import { isAll } from '../people/scope.ts';
 import type { Actor } from '../platform.ts';
+import { withholdSecrets } from '../secrets/withhold-secrets.ts';
 import { auditAnswer } from './audited-request.ts';
 
 /** What the host program knows of people; without it only signatures are taken, and nothing is logged. */
@@ -70,6 +72,16 @@ export function authorize(call: Call, identity?: (principal: Identity, request: 
 export function actorOf(request: Request): Actor {
   const known = authenticated.get(request);
   return known ? callerFields(known.caller).actor : '';
+}
+
+/**
+ * A document for the caller: people who may not deploy see no secrets in it. Policies and identities get it whole, because IoT Hub's
+ * clients are owed twins as they are (an edge module reads its passwords in its own twin).
+ */
+export function forCaller(request: Request): <T extends Json>(document: T) => T {
+  const caller = authenticated.get(request)?.caller;
+  if (caller?.kind === 'person' && !mayDo(caller.caller.person, 'deploy')) return withholdSecrets;
+  return (document) => document;
 }
 
 async function personOf(guard: HubGuard, request: Request): Promise<HubCaller> {

@@ -4,7 +4,7 @@ import { Router } from 'express';
 import type { HubPlatform } from '../create-platform.ts';
 import { refusal } from '../errors.ts';
 import { JOB_STATUSES, JOB_TYPES, type JobStatus } from '../jobs/tables.ts';
-import { actorOf, authorize } from './authorize.ts';
+import { actorOf, authorize, forCaller } from './authorize.ts';
 import { bodyObject, headerText, pathId, wholeNumber } from './request-fields.ts';
 
 const PAGE_ROWS_MAX = 1_000;
@@ -29,13 +29,13 @@ export function jobRoutes({ jobs }: HubPlatform): Router {
     const page = await jobs.list({ ...(type ? { type } : {}), ...(status ? { status } : {}) }, after, rowsMax);
     response.setHeader('x-ms-item-type', 'JobResponse');
     if (page.next) response.setHeader('x-ms-continuation', writePlace(page.next));
-    response.json(page.jobs);
+    response.json(page.jobs.map(forCaller(request)));
   });
   router.put('/jobs/v2/:jobId', authorize('runJob'), async (request, response) => {
     response.json(await jobs.schedule(pathId(request, 'jobId'), bodyObject(request), actorOf(request)));
   });
   router.get('/jobs/v2/:jobId', authorize('readJobs'), async (request, response) => {
-    response.json(await jobs.get(pathId(request, 'jobId')));
+    response.json(forCaller(request)(await jobs.get(pathId(request, 'jobId'))));
   });
   router.post('/jobs/v2/:jobId/cancel', authorize('runJob'), async (request, response) => {
     response.json(await jobs.cancel(pathId(request, 'jobId')));

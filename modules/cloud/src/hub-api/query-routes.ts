@@ -5,7 +5,7 @@ import type { HubPlatform } from '../create-platform.ts';
 import { refusal } from '../errors.ts';
 import { parseQuery, type Query } from '../query/parse-query.ts';
 import { readQueryPage } from '../query/query-pages.ts';
-import { authorize } from './authorize.ts';
+import { authorize, forCaller } from './authorize.ts';
 import { bodyObject, headerText, wholeNumber } from './request-fields.ts';
 
 const PAGE_ROWS_MAX = 1_000;
@@ -21,7 +21,8 @@ export function queryRoutes({ db }: HubPlatform): Router {
     const rowsMax = wholeNumber('x-ms-max-item-count', headerText(request, 'x-ms-max-item-count'), {
       ...{ min: 1, max: PAGE_ROWS_MAX, fallback: PAGE_ROWS_DEFAULT },
     });
-    const page = await readQueryPage(db, query, rowsMax, headerText(request, 'x-ms-continuation'));
+    const continuation = headerText(request, 'x-ms-continuation');
+    const page = await readQueryPage(db, query, rowsMax, continuation, forCaller(request));
     response.setHeader('x-ms-item-type', itemType(query));
     if (page.continuation !== undefined) response.setHeader('x-ms-continuation', page.continuation);
     response.json(page.rows);

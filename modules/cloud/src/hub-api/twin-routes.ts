@@ -7,7 +7,7 @@ import { refusal } from '../errors.ts';
 import type { Twin } from '../platform.ts';
 import { twinJson } from '../twins/twin-json.ts';
 import type { TwinChange } from '../twins/twin-rows.ts';
-import { actorOf, authorize } from './authorize.ts';
+import { actorOf, authorize, forCaller } from './authorize.ts';
 import { bodyObject, ifMatch, objectField, pathId } from './request-fields.ts';
 
 export const TWIN_PATHS = ['/twins/:deviceId', '/twins/:deviceId/modules/:moduleId'];
@@ -16,7 +16,7 @@ export function twinRoutes(platform: HubPlatform): Router {
   const router = Router();
   router.get(TWIN_PATHS, authorize('readTwin'), async (request, response) => {
     const { deviceId, moduleId } = twinIds(request);
-    await answerTwin(platform, response, await platform.twins.require(deviceId, moduleId));
+    await answerTwin(platform, request, response, await platform.twins.require(deviceId, moduleId));
   });
   router.patch(TWIN_PATHS, authorize('writeTwin'), async (request, response) => {
     const { tags, desired } = readSections(bodyObject(request));
@@ -42,6 +42,7 @@ async function change(platform: HubPlatform, request: Request, response: Respons
   const { deviceId, moduleId } = twinIds(request);
   await answerTwin(
     platform,
+    request,
     response,
     await platform.twins.change(deviceId, moduleId, wanted, ifMatch(request) ?? '*', actorOf(request)),
   );
@@ -63,7 +64,7 @@ function withoutReadOnly(section: JsonObject): JsonObject {
   return rest;
 }
 
-async function answerTwin(platform: HubPlatform, response: Response, twin: Twin): Promise<void> {
+async function answerTwin(platform: HubPlatform, request: Request, response: Response, twin: Twin): Promise<void> {
   const { deviceId, moduleId } = twin;
   const identity =
     moduleId === undefined
@@ -73,5 +74,5 @@ async function answerTwin(platform: HubPlatform, response: Response, twin: Twin)
   if (!identity) throw refusal('CLOUD_DEVICE_NOT_FOUND', `No device "${deviceId}" in the registry`);
   response.setHeader('ETag', `"${twin.etag}"`);
   const waiting = moduleId === undefined ? await platform.c2d.countWaiting([deviceId]) : undefined;
-  response.json(twinJson(twin, identity, waiting?.get(deviceId)));
+  response.json(forCaller(request)(twinJson(twin, identity, waiting?.get(deviceId)) as unknown as JsonObject));
 }

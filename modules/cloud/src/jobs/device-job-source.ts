@@ -4,7 +4,7 @@ import type { Selectable } from 'kysely';
 import { holds } from '../query/evaluate-query.ts';
 import { type NarrowColumns, type Narrowing, narrow } from '../query/narrow-query.ts';
 import { narrowedBy } from '../query/narrow-sql.ts';
-import { breathe, type QueryDocument } from '../query/query-source.ts';
+import { breathe, type QueryDocument, type Show } from '../query/query-source.ts';
 import type { Condition } from '../query/query-tree.ts';
 import type { Db } from '../store/tables.ts';
 import { deviceJobJson } from './job-json.ts';
@@ -25,13 +25,14 @@ export async function* deviceJobDocuments(
   db: Db,
   where: Condition | undefined,
   after: readonly string[] = [],
+  show: Show = (document) => document,
 ): AsyncGenerator<QueryDocument> {
   const narrowing = narrow(where, COLUMNS);
   let place = after;
   for (;;) {
     const rows = await readRows(db, narrowing, place);
     for (const row of rows) {
-      const document = deviceJobJson(row, row.type);
+      const document = show(deviceJobJson(row, row.type));
       if (holds(where, document)) yield { document, place: placeOf(row) };
     }
     const last = rows.at(-1);

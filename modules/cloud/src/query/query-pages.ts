@@ -8,7 +8,7 @@ import type { Db } from '../store/tables.ts';
 import { selectFrom, valueAt } from './evaluate-query.ts';
 import { GroupRows } from './group-rows.ts';
 import { type Rank, type RankToken, readToken, writeToken } from './page-token.ts';
-import { type QueryDocument, twinDocuments } from './query-source.ts';
+import { type QueryDocument, type Show, twinDocuments } from './query-source.ts';
 import type { Query } from './query-tree.ts';
 import { compareValues } from './value-order.ts';
 
@@ -22,27 +22,32 @@ export interface QueryPage {
   continuation?: string;
 }
 
+/** Documents behind a place. */
+type Documents = (place: readonly string[]) => AsyncIterable<QueryDocument>;
+
 interface Ranked {
   rank: Rank;
   row: JsonObject;
 }
 
-/** One page of at most `rowsMax` rows. Throws CLOUD_ARGUMENT_INVALID for a continuation that is none of this query's kind. */
+/** One page of at most `rowsMax` rows over documents as the caller sees them (`show`). Throws CLOUD_ARGUMENT_INVALID for a continuation that is none of this query's kind. */
 export async function readQueryPage(
   db: Db,
   query: Query,
   rowsMax: number,
   continuation: string | undefined,
+  show?: Show,
 ): Promise<QueryPage> {
-  if (query.select.kind === 'aggregates' || query.orderBy) return rankedPage(db, query, rowsMax, continuation);
-  return plainPage(query, rowsMax, continuation, (place) => documentsOf(db, query, place));
+  const documents = (place: readonly string[]) => documentsOf(db, query, place, show);
+  if (query.select.kind === 'aggregates' || query.orderBy) return rankedPage(query, rowsMax, continuation, documents);
+  return plainPage(query, rowsMax, continuation, documents);
 }
 
 async function plainPage(
   query: Query,
   rowsMax: number,
   continuation: string | undefined,
-  documents: (place: readonly string[]) => AsyncIterable<QueryDocument>,
+  documents: Documents,
 ): Promise<QueryPage> {
   const token = readToken('place', continuation);
   let place = token?.place ?? [];
@@ -62,14 +67,19 @@ async function plainPage(
   return { rows };
 }
 
-async function rankedPage(db: Db, query: Query, rowsMax: number, continuation: string | undefined): Promise<QueryPage> {
+async function rankedPage(
+  query: Query,
+  rowsMax: number,
+  continuation: string | undefined,
+  documentsBehind: Documents,
+): Promise<QueryPage> {
   const token = readToken('rank', continuation);
   const before = token?.given ?? 0;
   const wanted = wantedRows(query, rowsMax, before);
   if (wanted === 0) return { rows: [] };
   const isDescending = (query.orderBy ?? []).map((item) => item.descending);
   const best = new FirstRows(wanted + 1, isDescending, token?.rank);
-  for await (const ranked of rankedRows(db, query)) best.offer(ranked);
+  for await (const ranked of rankedRows(query, documentsBehind([]))) best.offer(ranked);
   const rows = best.rows.slice(0, wanted).map(({ row }) => row);
   const last = best.rows[wanted - 1];
   const given = before + rows.length;
@@ -77,9 +87,8 @@ async function rankedPage(db: Db, query: Query, rowsMax: number, continuation: s
   return { rows, continuation: writeToken({ kind: 'rank', rank: last.rank, given } satisfies RankToken) };
 }
 
-async function* rankedRows(db: Db, query: Query): AsyncGenerator<Ranked> {
+async function* rankedRows(query: Query, documents: AsyncIterable<QueryDocument>): AsyncGenerator<Ranked> {
   const valuesOf = (row: JsonObject) => (query.orderBy ?? []).map(({ path }) => rankValue(valueAt(path, row)));
-  const documents = documentsOf(db, query, []);
   if (query.select.kind !== 'aggregates') {
     for await (const { document, place } of documents) {
       const rank = { values: valuesOf(document), id: JSON.stringify(place) };
@@ -102,9 +111,14 @@ function rankId(key: string): string {
   return key.length <= RANK_ID_CHARS_MAX ? key : createHash('sha256').update(key).digest('hex');
 }
 
-function documentsOf(db: Db, query: Query, place: readonly string[]): AsyncGenerator<QueryDocument> {
-  if (query.from === 'jobs') return deviceJobDocuments(db, query.where, place);
-  return twinDocuments(db, query.from, query.where, place);
+function documentsOf(
+  db: Db,
+  query: Query,
+  place: readonly string[],
+  show: Show | undefined,
+): AsyncGenerator<QueryDocument> {
+  if (query.from === 'jobs') return deviceJobDocuments(db, query.where, place, show);
+  return twinDocuments(db, query.from, query.where, place, show);
 }
 
 /** The first `rowsMax` rows by rank behind `after`, kept in order. */

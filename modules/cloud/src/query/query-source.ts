@@ -38,12 +38,16 @@ export interface TwinDocument extends QueryDocument {
   moduleId: string;
 }
 
+/** A document as the caller may see it, before the condition is asked: nobody finds out by conditions what is withheld. */
+export type Show = (document: JsonObject) => JsonObject;
+
 /** Twins of devices or of modules for which the condition holds, as IoT Hub's JSON (cloud.md 2.4), behind `after` = [deviceId, moduleId]. */
 export async function* twinDocuments(
   db: Db,
   from: 'devices' | 'modules',
   where: Condition | undefined,
   after: readonly string[] = [],
+  show: Show = (document) => document,
 ): AsyncGenerator<TwinDocument> {
   const narrowing = narrow(where, COLUMNS);
   let place = after;
@@ -53,7 +57,7 @@ export async function* twinDocuments(
     for (const { identity, twin } of await withTwins(db, identities)) {
       const record = from === 'modules' ? toModule(identity) : toDevice(identity);
       const { device_id: deviceId, module_id: moduleId } = identity;
-      const document = twinJson(toTwin(twin), record, waiting.get(deviceId)) as unknown as JsonObject;
+      const document = show(twinJson(toTwin(twin), record, waiting.get(deviceId)) as unknown as JsonObject);
       if (holds(where, document)) yield { document, place: [deviceId, moduleId], deviceId, moduleId };
     }
     const last = identities.at(-1);
