@@ -37,6 +37,7 @@ const RIGHTS: { readonly [page: string]: string } = {
   'POST /nodes/:name/enabled': 'deploy',
   'POST /nodes/:name/draining': 'deploy',
   'POST /nodes/:name/restart': 'operate',
+  'POST /nodes/:name/update-now': 'deploy',
   'GET /nodes/:name/delete': 'deploy',
   'POST /nodes/:name/delete': 'deploy',
   'GET /deployments/new': 'deploy',
