@@ -7,6 +7,8 @@ node_name=${WAYSIDE_NODE:-edge1}
 http_port=${WAYSIDE_HTTP_PORT:-80}
 cloud_https_port=${WAYSIDE_CLOUD_HTTPS_PORT:-443}
 cloud_mqtt_port=${WAYSIDE_CLOUD_MQTT_PORT:-8883}
+# AMQP 1.0 for back ends (`azure-iothub`'s Client.send).
+cloud_amqp_port=${WAYSIDE_CLOUD_AMQP_PORT:-5671}
 cloud_hostname=${WAYSIDE_CLOUD_HOSTNAME:-wayside-cloud}
 summary_port=${WAYSIDE_SUMMARY_PORT:-5001}
 cache_size_gb=${WAYSIDE_CACHE_SIZE_GB:-10}

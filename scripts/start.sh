@@ -27,7 +27,7 @@ port_holder() {
     echo "another program$(command -v ss >/dev/null && ss -ltnpH "sport = :$1" | sed -n 's/.*users:(("\([^"]*\)",pid=\([0-9]*\).*/ (\1, pid \2)/p' | head -1)"
   fi
 }
-for setting in "WAYSIDE_HTTP_PORT $http_port" "WAYSIDE_CLOUD_HTTPS_PORT $cloud_https_port" "WAYSIDE_CLOUD_MQTT_PORT $cloud_mqtt_port"; do
+for setting in "WAYSIDE_HTTP_PORT $http_port" "WAYSIDE_CLOUD_HTTPS_PORT $cloud_https_port" "WAYSIDE_CLOUD_MQTT_PORT $cloud_mqtt_port" "WAYSIDE_CLOUD_AMQP_PORT $cloud_amqp_port"; do
   port=${setting#* }
   holder=$(port_holder "$port")
   [ -z "$holder" ] || fail "Port $port is taken by $holder; stop that or set ${setting% *} to a free port"
@@ -62,7 +62,7 @@ address=$(node -e '
   socket.connect(9, "192.0.2.1", () => { console.log(socket.address().address); socket.close(); });')
 address=${address:-$(docker network inspect bridge -f '{{(index .IPAM.Config 0).Gateway}}')}
 run_current "$cloud_container" "wayside/cloud:$version" --label io.wayside.component=cloud \
-  -p "$cloud_https_port:8443" -p "$cloud_mqtt_port:8883" -v "$cloud_state:/var/lib/wayside-cloud" \
+  -p "$cloud_https_port:8443" -p "$cloud_mqtt_port:8883" -p "$cloud_amqp_port:5671" -v "$cloud_state:/var/lib/wayside-cloud" \
   -e "WAYSIDE_CLOUD_HOSTNAME=$cloud_hostname" -e "WAYSIDE_CLOUD_ALT_NAMES=$(uname -n),$address" \
   -e "WAYSIDE_CLOUD_PUBLIC_HTTPS_PORT=$cloud_https_port" -e "WAYSIDE_CLOUD_PUBLIC_MQTT_PORT=$cloud_mqtt_port" -e "WAYSIDE_IMAGE_TAG=$version"
 wait_until 60 "the cloud answers on $cloud_url" curl -fsSk --max-time 3 "$cloud_url/api/v1/healthz"

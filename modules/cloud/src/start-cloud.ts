@@ -124,7 +124,13 @@ export async function startCloud(config: CloudConfig, clock: Clock, logger: Logg
       }),
     ];
     const httpsPort = (server.address() as AddressInfo).port;
-    logger.info('Cloud is up', { httpsPort, mqttPort: mqtt.port, hostname: config.hostname, pin: identity.pin });
+    logger.info('Cloud is up', {
+      httpsPort,
+      mqttPort: mqtt.port,
+      amqpPort: amqp?.port,
+      hostname: config.hostname,
+      pin: identity.pin,
+    });
     return {
       httpsPort,
       mqttPort: mqtt.port,

@@ -12,6 +12,7 @@ const CONFIG = fileURLToPath(new URL('../../../deployment/replicas/haproxy.cfg',
 export interface Balancer {
   httpsPort: number;
   mqttPort: number;
+  amqpPort: number;
   /** What it said when it ended by itself. */
   readonly failure: string | undefined;
   stop(): Promise<void>;
@@ -19,14 +20,16 @@ export interface Balancer {
 
 /** `folder` takes the configuration as it is used. */
 export async function startBalancer(folder: string, replicas: readonly ReplicaProcess[]): Promise<Balancer> {
-  const [httpsPort, mqttPort] = [await freePort(), await freePort()];
+  const [httpsPort, mqttPort, amqpPort] = [await freePort(), await freePort(), await freePort()];
   let text = readFileSync(CONFIG, 'utf8')
     .replace('bind :10443', `bind 127.0.0.1:${httpsPort}`)
-    .replace('bind :18883', `bind 127.0.0.1:${mqttPort}`);
+    .replace('bind :18883', `bind 127.0.0.1:${mqttPort}`)
+    .replace('bind :15671', `bind 127.0.0.1:${amqpPort}`);
   for (const [index, replica] of replicas.entries()) {
     const name = `cloud-${index + 1}`;
     text = text
       .replace(`${name}:8883 port 8443`, `127.0.0.1:${replica.mqttPort} port ${replica.httpsPort}`)
+      .replace(`${name}:5671 port 8443`, `127.0.0.1:${replica.amqpPort} port ${replica.httpsPort}`)
       .replace(`${name}:8443`, `127.0.0.1:${replica.httpsPort}`);
   }
   const path = join(folder, 'haproxy.cfg');
@@ -40,6 +43,7 @@ export async function startBalancer(folder: string, replicas: readonly ReplicaPr
   return {
     httpsPort,
     mqttPort,
+    amqpPort,
     get failure() {
       return child.exitCode === null ? undefined : said;
     },

@@ -22,6 +22,7 @@ export interface JsonAnswer {
 export class ReplicaProcess {
   httpsPort = 0;
   mqttPort = 0;
+  amqpPort = 0;
   output = '';
   readonly #stateDir: string;
   readonly #databaseUrl: string;
@@ -41,6 +42,7 @@ export class ReplicaProcess {
         WAYSIDE_CLOUD_LISTEN_ADDRESS: '127.0.0.1',
         WAYSIDE_CLOUD_LISTEN_HTTPS_PORT: '0',
         WAYSIDE_CLOUD_LISTEN_MQTT_PORT: '0',
+        WAYSIDE_CLOUD_LISTEN_AMQP_PORT: '0',
         WAYSIDE_CLOUD_PROBE_INTERVAL_SECS: '1',
       },
     });
@@ -173,10 +175,12 @@ export class ReplicaProcess {
       stream?.on('data', (chunk: Buffer) => {
         this.output += chunk.toString();
         const ports =
-          /"httpsPort":(\d+),"mqttPort":(\d+)/.exec(this.output) ?? /httpsPort=(\d+) mqttPort=(\d+)/.exec(this.output);
+          /"httpsPort":(\d+),"mqttPort":(\d+),"amqpPort":(\d+)/.exec(this.output) ??
+          /httpsPort=(\d+) mqttPort=(\d+) amqpPort=(\d+)/.exec(this.output);
         if (!ports) return;
         this.httpsPort = Number(ports[1]);
         this.mqttPort = Number(ports[2]);
+        this.amqpPort = Number(ports[3]);
         up.resolve();
       });
     }

@@ -1,6 +1,7 @@
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type { MqttClient } from 'mqtt';
 import { startBalancer } from './balancer.ts';
@@ -11,12 +12,24 @@ import { ReplicaProcess } from './replica-process.ts';
 // Whole processes on a machine that does other things as well.
 jest.setTimeout(240_000);
 
+/** AMQP 1.0, security layers (5.3.1): a server answers this header with its own. */
+const SASL_HEADER = Buffer.from('AMQP\x03\x01\x00\x00', 'latin1');
+
 let postgres: PostgresServer;
 let databaseUrl: string;
 let a: ReplicaProcess;
 let b: ReplicaProcess;
 const stateDir = mkdtempSync(join(tmpdir(), 'wayside-replicas-'));
 const clients: MqttClient[] = [];
+
+function speaksAmqp(port: number, ca: string): Promise<boolean> {
+  const answer = Promise.withResolvers<boolean>();
+  const socket = connectTls({ host: 'localhost', port, ca }, () => socket.write(SASL_HEADER));
+  socket.once('data', (bytes: Buffer) => answer.resolve(bytes.subarray(0, SASL_HEADER.length).equals(SASL_HEADER)));
+  socket.on('error', () => answer.resolve(false));
+  socket.on('close', () => answer.resolve(false));
+  return answer.promise.finally(() => socket.destroy());
+}
 
 beforeAll(async () => {
   postgres = await PostgresServer.start();
@@ -230,6 +243,7 @@ describe('a replica that is killed', () => {
       };
       const first = await until('a connection through the balancer', reach);
       first.end(true);
+      await until('AMQP through the balancer', () => speaksAmqp(balancer.amqpPort, b.ca));
       await a.stop('SIGKILL');
       for (let n = 0; n < 3; n += 1) (await until('a connection while one replica is away', reach)).end(true);
     } finally {

@@ -12,6 +12,7 @@ export const NODE = 'edge1';
 export const HTTP_PORT = Number(env.E2E_HTTP_PORT ?? 18080);
 export const CLOUD_HTTPS_PORT = Number(env.E2E_CLOUD_HTTPS_PORT ?? 18443);
 export const CLOUD_MQTT_PORT = Number(env.E2E_CLOUD_MQTT_PORT ?? 18883);
+export const CLOUD_AMQP_PORT = Number(env.E2E_CLOUD_AMQP_PORT ?? 15671);
 export const SUMMARY_PORT = Number(env.E2E_SUMMARY_PORT ?? 15001);
 /** E2E_KEEP=1 leaves the stack running for a look at it. */
 export const KEEP = env.E2E_KEEP === '1';
@@ -41,6 +42,7 @@ export const STACK_ENV: { [name: string]: string | undefined } = {
   WAYSIDE_HTTP_PORT: String(HTTP_PORT),
   WAYSIDE_CLOUD_HTTPS_PORT: String(CLOUD_HTTPS_PORT),
   WAYSIDE_CLOUD_MQTT_PORT: String(CLOUD_MQTT_PORT),
+  WAYSIDE_CLOUD_AMQP_PORT: String(CLOUD_AMQP_PORT),
   WAYSIDE_SUMMARY_PORT: String(SUMMARY_PORT),
   WAYSIDE_CONFIG_DIR: CONFIG_DIR,
 };
