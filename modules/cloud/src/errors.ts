@@ -2,8 +2,8 @@
 
 import { EdgeError } from '@wayside/kit';
 import type { JsonObject } from '@wayside/protocol';
-import { CONFIGURATION_ERRORS } from './configuration-errors.ts';
 import { C2D_ERRORS } from './c2d/c2d-errors.ts';
+import { CONFIGURATION_ERRORS } from './configuration-errors.ts';
 import { NODE_ERRORS } from './node-errors.ts';
 import { PEOPLE_ERRORS } from './people/people-errors.ts';
 import { REPLICA_ERRORS } from './replicas/replica-errors.ts';
