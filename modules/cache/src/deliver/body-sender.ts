@@ -13,7 +13,7 @@ import { turns } from './turns.ts';
 /** One client's share of a turn of the event loop. */
 const TURN_BYTES_MAX = 2 * 1024 * 1024;
 /** The same while clients connect: each of a crowd gets its first bytes before anybody gets many. */
-const ARRIVING_BYTES_MAX = 128 * 1024;
+const ARRIVING_BYTES_MAX = 16 * 1024;
 /** When the socket is full, this much is written through the stream; its callback tells when the socket takes more. */
 const PROBE_BYTES = 16 * 1024;
 /** Piece of the stream way. */
