@@ -17,9 +17,10 @@ const BLOCK_BYTES_MIN = 4096;
 /** After an unclean end: what may lie on the drive that no row knows, until a sweep has looked. It is what came in the last moments before. */
 const UNKNOWN_BYTES_MAX = 64 * 1024 * 1024;
 /** The same as a share of a small drive. */
-const UNKNOWN_SHARE = 1 / 4;
+const UNKNOWN_SHARE = 1 / 2;
 /** A file system that gives less than this share of the cap is an issue, though the drive serves on within it. */
 const CAP_SHARE_MIN = 0.9;
+const NEARLY_FULL_SHARE = 0.9;
 
 export class DriveSpace {
   readonly capBytes: number;
@@ -39,6 +40,10 @@ export class DriveSpace {
 
   get usedBytes(): number {
     return this.#contentBytes + this.#overheadBytes + this.#unknownBytes;
+  }
+
+  get isNearlyFull(): boolean {
+    return this.usedBytes > this.capBytes * NEARLY_FULL_SHARE;
   }
 
   get freeBytes(): number {

@@ -129,6 +129,11 @@ export class Drive implements ObjectHome {
     return this.#space.freeBytes;
   }
 
+  /** Little room is left under the cap, counting what a kill may have left. */
+  get isNearlyFull(): boolean {
+    return this.#space.isNearlyFull;
+  }
+
   get objectCount(): number {
     return this.#service.index?.totals().objects ?? 0;
   }

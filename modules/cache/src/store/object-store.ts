@@ -52,7 +52,10 @@ export class ObjectStore {
   }
 
   start(): void {
-    for (const drive of this.drives) drive.start();
+    for (const drive of this.drives) {
+      // Where room is short, what a kill left goes before anything new comes.
+      if (drive.start() && drive.isNearlyFull) void this.#sweep(drive);
+    }
     this.#probeTimer = setInterval(() => {
       for (const drive of this.drives) {
         drive.probeIfDue(performance.now());
