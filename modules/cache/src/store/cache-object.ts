@@ -41,6 +41,8 @@ export interface ObjectHome {
   noteError(error: unknown): void;
   /** An object could not be written: nobody gets it from here on, what is there of it stays on the drive. */
   writeFailed(object: CacheObject, error: unknown): void;
+  /** All of a small object has come: its body is written soon, and the object then noted for the index. */
+  keepBody?(object: CacheObject, body: Buffer): void;
   /** Reads the body of a small object from its place; answers how many bytes came. */
   readSlab?(object: CacheObject, buffer: Buffer): Promise<number>;
   /** Drops an object and deletes its file. */

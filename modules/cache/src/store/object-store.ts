@@ -182,11 +182,13 @@ export class ObjectStore {
       return;
     }
     this.hotBodies.put(object, body);
+    // Its own copy, kept here: what drops bodies in memory may come before the write.
+    const kept = object.hotBody as Buffer;
     object.completeChunk(0, crc32(body), this.loader.warmUntil());
     const rival = this.#byKey.get(object.key);
     if (rival !== undefined) await this.drop(rival);
     this.#keep(object);
-    for (const drive of this.drives) if (drive === object.drive) drive.keepBody(object, object.hotBody as Buffer);
+    object.drive.keepBody?.(object, kept);
   }
 
   /** Drops what there is of a key on all drives in service, also what cannot be served at the moment. */

@@ -61,7 +61,7 @@ export class SlabWriter {
       return true;
     }
     if (object.isBeingWritten) await this.#writing;
-    return object.place < 0 || object.sizeBytes === 0 || (await this.#files.free(object.place, object.sizeBytes));
+    return object.place < 0 || (await this.#files.free(object.place, object.sizeBytes));
   }
 
   #start(): void {
